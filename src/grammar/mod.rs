@@ -1,0 +1,16 @@
+//! The field grammar of HTTP: tokens, lists and parameters ([RFC 9110 section 5.6]).
+//!
+//! Everything here borrows from the header values it reads, allocates nothing that a peer
+//! could grow, and treats what it cannot read as absent rather than guessing.
+//!
+//! [RFC 9110 section 5.6]: https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6
+
+mod list;
+mod param;
+mod token;
+
+pub use self::{
+    list::{List, MAX_MEMBERS, Members},
+    param::{InvalidParams, Param, Params, split_params},
+    token::{is_token, trim_ows},
+};
