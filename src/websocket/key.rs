@@ -1,0 +1,123 @@
+//! `Sec-WebSocket-Key` and the value that accepts it (RFC 6455 4.2.1 item 5, 4.2.2 item 5.4).
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY},
+};
+use sha1::{Digest, Sha1};
+
+use crate::refusal::{Refusal, RefusalKind};
+
+/// A key that was checked, in the text that its accept value is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key([u8; KEY_LENGTH]);
+
+impl Key {
+    /// What a bridged handshake is shown when it came without a key, as over HTTP/2 it may: any
+    /// key does, for the answer to it is taken out again.
+    pub(crate) const STAND_IN: HeaderValue = HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA==");
+
+    /// Reads the one key of a request.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut lines = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+        let Some(line) = lines.next() else {
+            return Err(refuse("`Sec-WebSocket-Key` is missing"));
+        };
+        if lines.next().is_some() {
+            return Err(refuse("`Sec-WebSocket-Key` came more than once"));
+        }
+        Self::parse(line.as_bytes())
+    }
+
+    /// Exactly the canonical base64 of 16 octets: bits that stand for nothing are zero.
+    fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        let mut octets = [0; 66];
+        // Decoding into a fixed buffer: what is longer than it is refused as too long.
+        match STANDARD.decode_slice(text, &mut octets) {
+            Ok(16) => {}
+            Ok(length) => return Err(wrong_length(length)),
+            Err(base64::DecodeSliceError::OutputSliceTooSmall) => {
+                return Err(refuse(
+                    "`Sec-WebSocket-Key` is far too long, 16 octets are required",
+                ));
+            }
+            Err(_) => return Err(refuse("`Sec-WebSocket-Key` is not canonical base64")),
+        }
+        match text.try_into() {
+            Ok(text) => Ok(Self(text)),
+            Err(_) => Err(refuse("`Sec-WebSocket-Key` is not canonical base64")),
+        }
+    }
+
+    /// Writes `Sec-WebSocket-Accept`: the base64 of SHA-1 over the key and the protocol's GUID.
+    pub(crate) fn answer(&self, headers: &mut HeaderMap) {
+        let digest = Sha1::new()
+            .chain_update(self.0)
+            .chain_update(GUID)
+            .finalize();
+        let mut text = [0; ACCEPT_LENGTH];
+        let written = STANDARD.encode_slice(digest, &mut text);
+        debug_assert_eq!(written, Ok(ACCEPT_LENGTH));
+        if let Ok(value) = HeaderValue::from_bytes(&text) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, value);
+        }
+    }
+}
+
+#[cold]
+fn refuse(hint: &'static str) -> Refusal {
+    Refusal::new(RefusalKind::WebSocketKey, hint)
+}
+
+#[cold]
+fn wrong_length(length: usize) -> Refusal {
+    Refusal::new(
+        RefusalKind::WebSocketKey,
+        format!("`Sec-WebSocket-Key` decodes to {length} octets, 16 are required"),
+    )
+}
+
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const KEY_LENGTH: usize = 24;
+const ACCEPT_LENGTH: usize = 28;
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, header::SEC_WEBSOCKET_ACCEPT};
+
+    use super::Key;
+
+    #[track_caller]
+    fn refuses(text: &str, hint: &str) {
+        let refusal = Key::parse(text.as_bytes()).unwrap_err();
+        assert!(refusal.hint().contains(hint), "{text}: {refusal}");
+    }
+
+    #[test]
+    fn the_accept_value_is_that_of_rfc_6455_section_1_3() {
+        let mut headers = HeaderMap::new();
+        Key::parse(b"dGhlIHNhbXBsZSBub25jZQ==")
+            .unwrap()
+            .answer(&mut headers);
+        assert_eq!(
+            headers[SEC_WEBSOCKET_ACCEPT],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+    }
+
+    #[test]
+    fn a_key_is_the_canonical_base64_of_16_octets() {
+        assert!(Key::parse(b"AAAAAAAAAAAAAAAAAAAAAA==").is_ok());
+        refuses("", "decodes to 0 octets");
+        refuses("AAAA", "decodes to 3 octets");
+        refuses("AAAAAAAAAAAAAAAAAAAAAAA=", "decodes to 17 octets");
+        refuses("AAAAAAAAAAAAAAAAAAAAAAAA", "decodes to 18 octets");
+        refuses(&"A".repeat(200), "far too long");
+        // Trailing bits set, padding missing, blanks and the URL alphabet are not canonical.
+        refuses("AAAAAAAAAAAAAAAAAAAAAB==", "canonical");
+        refuses("AAAAAAAAAAAAAAAAAAAAAA", "canonical");
+        refuses("AAAAAAAAAAAAAAAAAAAAA ==", "canonical");
+        refuses("AAAAAAAAAAAAAAAAAAAA-A==", "canonical");
+    }
+}

@@ -1,0 +1,345 @@
+//! Who may open a WebSocket from a page: `Origin` (RFC 6454 7, RFC 6455 10.2).
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderValue, header, header::ORIGIN, request::Parts};
+
+use super::authority::HostPort;
+use crate::{
+    grammar::{List, split_params},
+    refusal::{Refusal, RefusalKind},
+};
+
+/// The user's say on an `Origin`, with the head it came in.
+pub(super) type Predicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
+
+/// Which origins are let in.
+#[derive(Clone, Default)]
+pub(super) enum Origins {
+    /// The host and port the request was sent to.
+    #[default]
+    SameHost,
+    /// The same, as a trusted proxy in front tells it.
+    SameForwardedHost,
+    /// These and no others.
+    List(Vec<Origin>),
+    /// Whatever this says.
+    If(Arc<Predicate>),
+    /// All.
+    Any,
+}
+
+impl Origins {
+    /// No `Origin` at all passes: what sends none is no browser, and could write what it likes.
+    pub(super) fn check(&self, head: &Parts, target: HostPort<'_>) -> Result<(), Refusal> {
+        let mut lines = head.headers.get_all(ORIGIN).iter();
+        let Some(line) = lines.next() else {
+            return Ok(());
+        };
+        if matches!(self, Self::Any) {
+            return Ok(());
+        }
+        if lines.next().is_some() {
+            return Err(refuse("`Origin` came more than once"));
+        }
+        let Ok(text) = line.to_str() else {
+            return Err(refuse("`Origin` is not an origin"));
+        };
+        let allowed = match self {
+            Self::Any => true,
+            Self::If(predicate) => predicate(text, head),
+            Self::List(list) => {
+                Parsed::parse(text).is_some_and(|o| list.iter().any(|own| own.is(&o)))
+            }
+            Self::SameHost => Parsed::parse(text).is_some_and(|o| o.is_of(target)),
+            Self::SameForwardedHost => {
+                Parsed::parse(text).is_some_and(|o| match forwarded_host(head) {
+                    Some(host) => host.is_some_and(|host| o.is_of(host)),
+                    None => o.is_of(target),
+                })
+            }
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(self.refuse(text))
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, origin: &str) -> Refusal {
+        refuse(match self {
+            _ if origin == "null" => {
+                "a page whose origin is opaque (`null`) may not open this WebSocket"
+            }
+            Self::SameHost | Self::SameForwardedHost => {
+                "`Origin` is not the host and port the request was sent to: allow it by `allow_origins`, \
+                 or by `trust_forwarded_host` if a proxy in front rewrites `Host`"
+            }
+            _ => "`Origin` is not one that may open this WebSocket",
+        })
+    }
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameHost => f.write_str("SameHost"),
+            Self::SameForwardedHost => f.write_str("SameForwardedHost"),
+            Self::List(list) => f.debug_tuple("List").field(list).finish(),
+            Self::If(_) => f.write_str("If(..)"),
+            Self::Any => f.write_str("Any"),
+        }
+    }
+}
+
+/// An origin of the policy: scheme, host, and a port that is always written out.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    scheme: Box<str>,
+    host: Box<str>,
+    port: Option<u16>,
+}
+
+impl Origin {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let origin = Parsed::parse(text)?;
+        Some(Self {
+            scheme: origin.scheme.into(),
+            host: origin.host.into(),
+            port: origin.port,
+        })
+    }
+
+    fn is(&self, other: &Parsed<'_>) -> bool {
+        self.port == other.port
+            && self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.host.eq_ignore_ascii_case(other.host)
+    }
+}
+
+/// `scheme "://" host [ ":" port ]`, the scheme's default port filled in.
+struct Parsed<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Parsed<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let mut letters = scheme.bytes();
+        let sound = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
+            && letters.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        let HostPort { host, port } = HostPort::parse(rest.as_bytes())?;
+        sound.then_some(Self {
+            scheme,
+            host,
+            port: port.or(default_port(scheme)),
+        })
+    }
+
+    /// Whether a page of this origin was served by `target`. Where `target` has no port written,
+    /// it is the default one of the page's own scheme, for TLS may end at a proxy in front.
+    fn is_of(&self, target: HostPort<'_>) -> bool {
+        let Some(default) = default_port(self.scheme) else {
+            return false;
+        };
+        self.port == Some(target.port.unwrap_or(default))
+            && self.host.eq_ignore_ascii_case(target.host)
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    let is_one_of = |names: [&str; 2]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    if is_one_of(["http", "ws"]) {
+        Some(80)
+    } else if is_one_of(["https", "wss"]) {
+        Some(443)
+    } else {
+        None
+    }
+}
+
+/// The host as the nearest proxy tells it, who writes the last member: `Forwarded` (RFC 7239), else
+/// `X-Forwarded-Host`. `None` if neither is there, `Some(None)` if it cannot be read.
+fn forwarded_host(head: &Parts) -> Option<Option<HostPort<'_>>> {
+    if let Some(member) = List::new(head.headers.get_all(header::FORWARDED))
+        .iter()
+        .last()
+    {
+        return forwarded_param(member).map(HostPort::parse);
+    }
+    let mut lines = head.headers.get_all("x-forwarded-host").iter();
+    let line: &HeaderValue = lines.next_back()?;
+    let last = line.as_bytes().rsplit(|b| *b == b',').next()?;
+    Some(HostPort::parse(last.trim_ascii()))
+}
+
+/// The value of `host=` in one element of `Forwarded`, whose first pair stands before any `;`.
+fn forwarded_param(element: &[u8]) -> Option<&[u8]> {
+    let (first, _) = split_params(element);
+    let rest = element.get(first.len()..).unwrap_or_default();
+    std::iter::once(first)
+        .chain(rest.split(|b| *b == b';'))
+        .map(<[u8]>::trim_ascii)
+        .find_map(|pair| {
+            let (name, value) = pair.split_at_checked(5)?;
+            name.eq_ignore_ascii_case(b"host=").then_some(value)
+        })
+        .map(|value| {
+            value
+                .strip_prefix(b"\"")
+                .and_then(|v| v.strip_suffix(b"\""))
+                .unwrap_or(value)
+        })
+}
+
+#[cold]
+fn refuse(hint: &'static str) -> Refusal {
+    Refusal::new(RefusalKind::Origin, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, request::Parts};
+
+    use super::{Origin, Origins};
+    use crate::websocket::authority::HostPort;
+
+    fn head(host: &str, fields: &[(&str, &str)]) -> Parts {
+        let mut request = Request::get("/").header("host", host);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[track_caller]
+    fn check(origins: &Origins, host: &str, fields: &[(&str, &str)], expected: bool) {
+        let head = head(host, fields);
+        let target = HostPort::of_request(&head).unwrap();
+        assert_eq!(
+            origins.check(&head, target).is_ok(),
+            expected,
+            "{host} {fields:?}"
+        );
+    }
+
+    #[track_caller]
+    fn same(host: &str, origin: &str, expected: bool) {
+        check(&Origins::SameHost, host, &[("origin", origin)], expected);
+    }
+
+    #[test]
+    fn by_default_host_and_port_are_those_of_the_request() {
+        same("a.example", "http://a.example", true);
+        same("a.example", "https://A.EXAMPLE", true);
+        same("a.example:8080", "http://a.example:8080", true);
+        same("[::1]:8080", "http://[::1]:8080", true);
+        same("a.example", "http://b.example", false);
+        same("a.example", "http://a.example.evil", false);
+        same("a.example:8080", "http://a.example", false);
+        same("a.example", "http://a.example:8080", false);
+    }
+
+    #[test]
+    fn a_default_port_counts_as_written() {
+        same("a:443", "https://a", true);
+        same("a", "https://a:443", true);
+        same("a:80", "http://a", true);
+        same("a:80", "https://a", false);
+        same("a:443", "http://a", false);
+        same("a", "https://a:80", false);
+    }
+
+    #[test]
+    fn what_is_no_origin_of_a_page_is_refused() {
+        for origin in [
+            "null",
+            "",
+            "a",
+            "http://",
+            "http://a/",
+            "http://u@a",
+            "http://a http://b",
+            "file://a",
+            "ftp://a",
+        ] {
+            same("a", origin, false);
+        }
+        check(
+            &Origins::SameHost,
+            "a",
+            &[("origin", "http://a"), ("origin", "http://a")],
+            false,
+        );
+        check(&Origins::SameHost, "a", &[], true);
+    }
+
+    #[test]
+    fn a_list_compares_scheme_host_and_port() {
+        let list = Origins::List(vec![
+            Origin::parse("https://a.example").unwrap(),
+            Origin::parse("app://x").unwrap(),
+        ]);
+        check(&list, "h", &[("origin", "https://a.example:443")], true);
+        check(&list, "h", &[("origin", "app://x")], true);
+        check(&list, "h", &[("origin", "http://a.example")], false);
+        check(&list, "h", &[("origin", "https://a.example:8443")], false);
+        check(&list, "a.example", &[("origin", "https://h")], false);
+        check(&list, "h", &[("origin", "null")], false);
+    }
+
+    #[test]
+    fn forwarded_fields_count_only_where_they_are_trusted() {
+        let spoofed = [
+            ("origin", "http://a"),
+            ("x-forwarded-host", "a"),
+            ("forwarded", "host=a"),
+        ];
+        check(&Origins::SameHost, "inner", &spoofed, false);
+
+        let trusting = Origins::SameForwardedHost;
+        check(
+            &trusting,
+            "inner",
+            &[("origin", "http://a"), ("x-forwarded-host", "evil, a")],
+            true,
+        );
+        check(
+            &trusting,
+            "inner",
+            &[("origin", "http://evil"), ("x-forwarded-host", "evil, a")],
+            false,
+        );
+        check(
+            &trusting,
+            "inner",
+            &[
+                ("origin", "http://a:81"),
+                ("forwarded", "for=1;Host=\"a:81\";proto=http"),
+            ],
+            true,
+        );
+        check(
+            &trusting,
+            "inner",
+            &[("origin", "http://a"), ("forwarded", "for=1, host=a")],
+            true,
+        );
+        check(
+            &trusting,
+            "inner",
+            &[("origin", "http://a"), ("forwarded", "host=a, host=b")],
+            false,
+        );
+        check(&trusting, "inner", &[("origin", "http://inner")], true);
+        check(
+            &trusting,
+            "inner",
+            &[("origin", "http://inner"), ("x-forwarded-host", "/")],
+            false,
+        );
+    }
+}
