@@ -1,0 +1,221 @@
+//! `Acceptance`: an offer that was let through, and the head that answers it (rules 15 and 16).
+
+use std::{fmt, sync::Arc};
+
+use http::{
+    HeaderMap, HeaderValue, StatusCode, Version,
+    header::{
+        CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+        TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+use super::policy::Policy;
+use crate::{
+    grammar::List,
+    protocol::Protocol,
+    refusal::{Refusal, RefusalKind},
+    websocket::{ExtensionOffers, Handshake, Key},
+};
+
+/// An offer that was let through: what was agreed, and what the answer depends on.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    agreed: Agreed,
+    is_connect: bool,
+    key: Option<Key>,
+    extensions: ExtensionOffers,
+    content: Option<u64>,
+}
+
+impl Acceptance {
+    pub(super) fn new(
+        agreed: Agreed,
+        is_connect: bool,
+        handshake: Option<Handshake>,
+        content: Option<u64>,
+    ) -> Self {
+        let (key, extensions) = match handshake {
+            Some(handshake) => (handshake.key, handshake.extensions),
+            None => (None, ExtensionOffers::default()),
+        };
+        Self {
+            agreed,
+            is_connect,
+            key,
+            extensions,
+            content,
+        }
+    }
+
+    /// Returns the selected protocol.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        self.agreed.protocol()
+    }
+
+    /// Returns the selected subprotocol of a WebSocket, if there is one.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.agreed.subprotocol()
+    }
+
+    /// Returns the version of HTTP the request came in.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.agreed.version()
+    }
+
+    /// Returns whether the request is an extended CONNECT.
+    #[must_use]
+    pub const fn is_connect(&self) -> bool {
+        self.is_connect
+    }
+
+    /// Returns the extensions that the client offers for a WebSocket; none for other protocols.
+    #[must_use]
+    pub const fn extensions(&self) -> &ExtensionOffers {
+        &self.extensions
+    }
+
+    /// Returns how many octets of content may be read; `None` if the request has no content.
+    #[must_use]
+    pub const fn content_limit(&self) -> Option<u64> {
+        self.content
+    }
+
+    pub(crate) const fn agreed(&self) -> &Agreed {
+        &self.agreed
+    }
+
+    /// Whether the handler has an extractor of its own and writes the answer by itself.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.agreed.policy.is_raw()
+    }
+
+    /// Whether the service is shown an HTTP/1.1 request.
+    pub(crate) fn is_shown_as_http1(&self) -> bool {
+        !self.is_connect || self.agreed.policy.translates()
+    }
+
+    /// Whether an answer with this status accepts: a 101, or the 2xx of a handler with an extractor
+    /// of its own that was shown an extended CONNECT.
+    pub(crate) fn is_accepted_by(&self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || (self.is_raw() && !self.is_shown_as_http1() && status.is_success())
+    }
+
+    /// Rule 16: a 101 that names a protocol must name the selected one.
+    pub(crate) fn check_answer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let named = List::new(headers.get_all(UPGRADE));
+        if named.iter().all(|name| self.protocol().matches(name)) {
+            return Ok(());
+        }
+        let hint = "the service answered 101 for another protocol than the one selected";
+        Err(Refusal::new(RefusalKind::OtherProtocol, hint))
+    }
+
+    /// Rule 15: writes the head that accepts, over what the service put there.
+    pub(crate) fn write_answer(&self, headers: &mut HeaderMap) -> StatusCode {
+        if !headers.is_empty() {
+            headers.remove(CONTENT_LENGTH);
+            headers.remove(TRANSFER_ENCODING);
+        }
+        self.write_subprotocol(headers);
+        if let Some(key) = &self.key {
+            key.answer(headers);
+        } else if self.is_connect {
+            headers.remove(SEC_WEBSOCKET_ACCEPT);
+        }
+        if self.is_connect {
+            headers.remove(CONNECTION);
+            headers.remove(UPGRADE);
+            return StatusCode::OK;
+        }
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.protocol().to_value());
+        StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// The selected subprotocol has the last word, save where a handler with an extractor of its own
+    /// chose by itself because the policy names none.
+    fn write_subprotocol(&self, headers: &mut HeaderMap) {
+        if let Some(subprotocol) = self.agreed.subprotocol_value() {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
+        } else if !self.is_raw() || self.agreed.names_subprotocols() {
+            headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        }
+    }
+}
+
+/// What was agreed on, and all that an upgraded connection keeps of its request: two words and the
+/// version, nothing of the peer's.
+#[derive(Clone)]
+pub(crate) struct Agreed {
+    policy: Arc<Policy>,
+    protocol: u16,
+    subprotocol: Option<u16>,
+    version: Version,
+}
+
+impl Agreed {
+    pub(super) fn new(
+        policy: &Arc<Policy>,
+        protocol: usize,
+        handshake: Option<&Handshake>,
+        version: Version,
+    ) -> Self {
+        let narrow = |index: usize| u16::try_from(index).ok();
+        Self {
+            policy: Arc::clone(policy),
+            protocol: narrow(protocol).unwrap_or(u16::MAX),
+            subprotocol: handshake
+                .and_then(|handshake| handshake.subprotocol)
+                .and_then(narrow),
+            version,
+        }
+    }
+
+    pub(crate) fn protocol(&self) -> &Protocol {
+        #[expect(
+            clippy::expect_used,
+            reason = "the policy that an index was found in keeps it"
+        )]
+        self.policy
+            .spoken(self.protocol)
+            .expect("an index of this policy")
+            .protocol()
+    }
+
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol_value()?.to_str().ok()
+    }
+
+    pub(crate) const fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(super) fn subprotocol_value(&self) -> Option<&HeaderValue> {
+        let index = self.subprotocol?;
+        let websocket = self.policy.spoken(self.protocol)?.websocket()?;
+        websocket.subprotocol(usize::from(index))
+    }
+
+    pub(super) fn names_subprotocols(&self) -> bool {
+        let websocket = self
+            .policy
+            .spoken(self.protocol)
+            .and_then(|spoken| spoken.websocket());
+        websocket.is_some_and(|websocket| websocket.names_subprotocols())
+    }
+}
+
+impl fmt::Debug for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agreed")
+            .field("protocol", self.protocol())
+            .field("subprotocol", &self.subprotocol())
+            .field("version", &self.version)
+            .finish()
+    }
+}

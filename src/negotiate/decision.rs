@@ -1,0 +1,86 @@
+//! `Decision`: what follows from a policy and a request's head.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::{
+    acceptance::{Acceptance, Agreed},
+    content,
+    offer::Offer,
+    policy::Policy,
+};
+use crate::refusal::Refusal;
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Decision {
+    /// It is an ordinary request; an offer in it is taken out.
+    Pass,
+    /// It may be switched, if the service says so too.
+    Accept(Acceptance),
+    /// It is answered with a refusal; the service does not see it.
+    Refuse(Refusal),
+}
+
+impl Policy {
+    /// Decides on a request: a pure function of the policy, the offer and the head it was read from.
+    ///
+    /// # Examples
+    ///
+    /// A policy can be tested without a server:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use http::Request;
+    /// use tower_upgrade::{Policy, RefusalKind, WebSocket, negotiate::{Decision, Offer}};
+    ///
+    /// let policy = Arc::new(Policy::require(WebSocket::new()));
+    /// let (head, ()) = Request::get("/").body(())?.into_parts();
+    /// let Decision::Refuse(refusal) = policy.decide(&Offer::read(&head), &head) else {
+    ///     panic!("a plain request has no business here");
+    /// };
+    /// assert_eq!(refusal.kind(), RefusalKind::NotOffered);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn decide(self: &Arc<Self>, offer: &Offer<'_>, head: &Parts) -> Decision {
+        match self.accept(offer, head) {
+            Ok(Some(acceptance)) => Decision::Accept(acceptance),
+            Ok(None) => Decision::Pass,
+            Err(refusal) => Decision::Refuse(self.complete(refusal)),
+        }
+    }
+
+    /// The rules in their order; `Ok(None)` is a pass.
+    fn accept(
+        self: &Arc<Self>,
+        offer: &Offer<'_>,
+        head: &Parts,
+    ) -> Result<Option<Acceptance>, Refusal> {
+        if matches!(offer, Offer::Tunnel) {
+            return Ok(None);
+        }
+        self.check_requirements(head)?;
+        if self.is_forbidden() {
+            return Ok(None);
+        }
+        let Some((index, spoken)) = self.select(offer) else {
+            return if self.is_required() {
+                Err(self.refuse_offer(offer))
+            } else {
+                Ok(None)
+            };
+        };
+        let (handshake, content) = spoken.check(offer, head)?;
+        if self.is_raw() && content.is_some() {
+            return Err(content::not_allowed());
+        }
+        let is_connect = matches!(offer, Offer::Connect(_));
+        let agreed = Agreed::new(self, index, handshake.as_ref(), head.version);
+        Ok(Some(Acceptance::new(
+            agreed, is_connect, handshake, content,
+        )))
+    }
+}

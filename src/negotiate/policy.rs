@@ -1,0 +1,308 @@
+//! `Policy`: what a route speaks, and how strictly.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderValue, StatusCode, Version, header, request::Parts};
+
+use super::{
+    offer::{Absence, Offer},
+    spoken::Spoken,
+};
+use crate::refusal::{Refusal, RefusalKind};
+
+/// What a route speaks, and how strictly.
+///
+/// | | the request offers something acceptable | it does not |
+/// |---|---|---|
+/// | [`require`](Self::require) | it is shown to the service with an [`OnUpgrade`](crate::OnUpgrade) | it is refused |
+/// | [`offer`](Self::offer) | the same | it passes as an ordinary request |
+/// | [`forbid`](Self::forbid) | it passes as an ordinary request | it passes |
+///
+/// Acceptable is an offer that names a protocol of the policy. What is wrong with it beyond that (a
+/// malformed key, a foreign origin) is refused on `require` and `offer` alike. An offer that passes
+/// is taken out of the request: `Upgrade`, and its member in `Connection`.
+///
+/// # Examples
+///
+/// ```
+/// use tower_upgrade::{Policy, Protocol, WebSocket};
+///
+/// let policy = Policy::offer(WebSocket::new().subprotocols(["v2", "v1"]))
+///     .or(Protocol::new("echo/1.0")?)
+///     .server_order();
+/// # let _ = policy;
+/// # Ok::<(), tower_upgrade::InvalidProtocol>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Policy {
+    mode: Mode,
+    spoken: Vec<Spoken>,
+    /// The protocols in order, as a 426 lists them.
+    listed: HeaderValue,
+    server_order: bool,
+    tls: Option<Arc<IsTls>>,
+    http: Option<Version>,
+    raw: bool,
+    translate: bool,
+}
+
+/// Whether a request came over TLS, by what its server left in its head.
+type IsTls = dyn Fn(&Parts) -> bool + Send + Sync;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Require,
+    Offer,
+    Forbid,
+}
+
+impl Policy {
+    /// Refuses every request that does not offer this protocol or one added by [`or`](Self::or).
+    pub fn require(spoken: impl Into<Spoken>) -> Self {
+        Self::new(Mode::Require).or(spoken)
+    }
+
+    /// Switches to this protocol, or one added by [`or`](Self::or), where a request offers it; every
+    /// other request passes.
+    pub fn offer(spoken: impl Into<Spoken>) -> Self {
+        Self::new(Mode::Offer).or(spoken)
+    }
+
+    /// Switches nothing: every request passes.
+    pub fn forbid() -> Self {
+        Self::new(Mode::Forbid)
+    }
+
+    const fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            spoken: Vec::new(),
+            listed: HeaderValue::from_static(""),
+            server_order: false,
+            tls: None,
+            http: None,
+            raw: false,
+            translate: false,
+        }
+    }
+
+    /// Adds a protocol, less wanted than those before it. To [`forbid`](Self::forbid) it adds none.
+    pub fn or(mut self, spoken: impl Into<Spoken>) -> Self {
+        if self.mode != Mode::Forbid {
+            self.spoken.push(spoken.into());
+            let names: Vec<_> = self.spoken.iter().map(|s| s.protocol().as_str()).collect();
+            if let Ok(listed) = HeaderValue::try_from(names.join(", ")) {
+                // Shared from the first clone on, see `Protocol::new`.
+                self.listed = listed.clone();
+            }
+        }
+        self
+    }
+
+    /// Lets the order of this policy decide among several offered protocols, not the client's.
+    pub const fn server_order(mut self) -> Self {
+        self.server_order = true;
+        self
+    }
+
+    /// Refuses requests for which `is_tls` says no with 426 and `Upgrade: TLS/1.2, HTTP/1.1` ([RFC
+    /// 2817 section 4.2]). On HTTP/2 and 3, where no 426 can say so, the answer is 403.
+    ///
+    /// Only the server knows whether a connection is TLS, so let it leave a mark in the extensions.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_upgrade::Policy;
+    ///
+    /// #[derive(Clone)]
+    /// struct Tls; // inserted into each request by the server that accepted the connection
+    ///
+    /// let policy = Policy::forbid().require_tls(|head| head.extensions.get::<Tls>().is_some());
+    /// # let _ = policy;
+    /// ```
+    ///
+    /// [RFC 2817 section 4.2]: https://www.rfc-editor.org/rfc/rfc2817.html#section-4.2
+    pub fn require_tls<F>(mut self, is_tls: F) -> Self
+    where
+        F: Fn(&Parts) -> bool + Send + Sync + 'static,
+    {
+        self.tls = Some(Arc::new(is_tls));
+        self
+    }
+
+    /// Refuses requests in an older version of HTTP with 426 and an `Upgrade` that names this one; on
+    /// HTTP/2, where no 426 can say so, with 505.
+    pub const fn require_http(mut self, version: Version) -> Self {
+        self.http = Some(version);
+        self
+    }
+
+    /// Leaves the server's own handle in the request, for handlers with an extractor of their own:
+    /// axum's `WebSocketUpgrade`, fastwebsockets, hyper-tungstenite.
+    ///
+    /// The layer decides and refuses as ever, and shows such a handler one clean offer, however the
+    /// client wrote it: `Connection: upgrade`, `Upgrade` with the selected protocol alone, and, if the
+    /// policy has subprotocols, `Sec-WebSocket-Protocol` with the selected one. The handler accepts
+    /// by 101, or by 2xx where it is shown an extended CONNECT.
+    ///
+    /// # What is lost
+    ///
+    /// There is no [`OnUpgrade`](crate::OnUpgrade), and what the layer guarantees through it is gone:
+    /// hyper's handle can be fulfilled behind an answer that was no 101, and nothing of the life of
+    /// the upgraded connection is seen by the layer. Content is refused whatever the protocol allows,
+    /// because such a handler cannot prove that it read it.
+    pub const fn hand_over_raw(mut self) -> Self {
+        self.raw = true;
+        self
+    }
+
+    /// Shows the service an extended CONNECT as the HTTP/1.1 `GET` with `Upgrade` it stands for, so
+    /// that `get(..)` routes and handlers that know HTTP/1.1 only work over HTTP/2 and 3.
+    ///
+    /// Method, version, target, `Host`, `Connection`, `Upgrade` and, for a WebSocket without one,
+    /// `Sec-WebSocket-Key` are rewritten; the answer is turned back.
+    pub const fn translate_connect(mut self) -> Self {
+        self.translate = true;
+        self
+    }
+
+    /// Whether a request without an offer may be refused, so that it has to be looked at.
+    pub(crate) fn has_demands(&self) -> bool {
+        self.mode == Mode::Require || self.tls.is_some() || self.http.is_some()
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.mode == Mode::Require
+    }
+
+    pub(crate) const fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    pub(crate) const fn translates(&self) -> bool {
+        self.translate
+    }
+
+    pub(super) const fn is_forbidden(&self) -> bool {
+        matches!(self.mode, Mode::Forbid)
+    }
+
+    pub(super) fn spoken(&self, index: u16) -> Option<&Spoken> {
+        self.spoken.get(usize::from(index))
+    }
+
+    /// The protocol an offer selects (rules 5 and 6).
+    pub(super) fn select(&self, offer: &Offer<'_>) -> Option<(usize, &Spoken)> {
+        let position = |offered: &[u8]| {
+            let matches = |own: &Spoken| own.protocol().matches(offered);
+            self.spoken.iter().position(matches)
+        };
+        let index = match offer {
+            Offer::Upgrade(members) if self.server_order => {
+                members.iter().filter_map(position).min()
+            }
+            Offer::Upgrade(members) => members.iter().find_map(position),
+            Offer::Connect(offered) => position(offered),
+            Offer::None(_) | Offer::Tunnel => None,
+        }?;
+        Some((index, self.spoken.get(index)?))
+    }
+
+    /// What a request is told that selects nothing where something is required (rule 8).
+    #[cold]
+    pub(super) fn refuse_offer(&self, offer: &Offer<'_>) -> Refusal {
+        match offer {
+            Offer::None(absence) => refuse_absence(*absence),
+            Offer::Tunnel => refuse_absence(Absence::Multiplexed),
+            Offer::Connect(_) => {
+                let hint = "`:protocol` names none that is spoken here";
+                Refusal::new(RefusalKind::ConnectNotSpoken, hint)
+            }
+            Offer::Upgrade(members) if members.is_overlong() => {
+                let hint =
+                    "`Upgrade` has more members than are read, and none of those is spoken here";
+                Refusal::new(RefusalKind::TooManyMembers, hint)
+            }
+            Offer::Upgrade(_) => {
+                let listed = self.listed.to_str().unwrap_or_default();
+                let hint =
+                    format!("`Upgrade` names no protocol that is spoken here, which are: {listed}");
+                Refusal::new(RefusalKind::NotSpoken, hint)
+            }
+        }
+    }
+
+    /// Requirements that are no protocol a handler speaks (rule 13).
+    pub(super) fn check_requirements(&self, head: &Parts) -> Result<(), Refusal> {
+        if self.tls.as_ref().is_some_and(|is_tls| !is_tls(head)) {
+            return Err(tls_required(head.version));
+        }
+        match self.http {
+            Some(required) if head.version < required => Err(http_required(head.version, required)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a 426 the list of what is spoken here (rule 8).
+    pub(super) fn complete(&self, refusal: Refusal) -> Refusal {
+        refusal.with_upgrade(&self.listed)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("mode", &self.mode)
+            .field("spoken", &self.spoken)
+            .field("server_order", &self.server_order)
+            .field("require_tls", &self.tls.is_some())
+            .field("require_http", &self.http)
+            .field("hand_over_raw", &self.raw)
+            .field("translate_connect", &self.translate)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn refuse_absence(absence: Absence) -> Refusal {
+    let (kind, hint) = absence.refusal();
+    let refusal = Refusal::new(kind, hint);
+    if kind == RefusalKind::ConnectRequired {
+        return refusal.with_field(header::ALLOW, HeaderValue::from_static("CONNECT"));
+    }
+    refusal
+}
+
+#[cold]
+fn tls_required(version: Version) -> Refusal {
+    let refusal = Refusal::new(
+        RefusalKind::TlsRequired,
+        "this resource is served over TLS only: use `https`",
+    );
+    if version >= Version::HTTP_2 {
+        return refusal.with_status(StatusCode::FORBIDDEN);
+    }
+    refusal.with_upgrade(&HeaderValue::from_static("TLS/1.2, HTTP/1.1"))
+}
+
+#[cold]
+fn http_required(version: Version, required: Version) -> Refusal {
+    let (name, hint) = match required {
+        Version::HTTP_3 => ("HTTP/3.0", "this resource is served over HTTP/3 only"),
+        Version::HTTP_2 => (
+            "HTTP/2.0",
+            "this resource is served over HTTP/2 or newer only",
+        ),
+        _ => (
+            "HTTP/1.1",
+            "this resource is served over HTTP/1.1 or newer only",
+        ),
+    };
+    let refusal = Refusal::new(RefusalKind::HttpVersionRequired, hint);
+    if version >= Version::HTTP_2 {
+        return refusal.with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    }
+    refusal.with_upgrade(&HeaderValue::from_static(name))
+}
