@@ -1,0 +1,100 @@
+//! `ContentBody`: a request's content, read with proof (rule 12).
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::Extensions;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Limited;
+use pin_project_lite::pin_project;
+
+use super::slot::Slot;
+
+pin_project! {
+    /// A request's content, by [`OnUpgrade::content`](crate::OnUpgrade::content).
+    ///
+    /// When its end was reached, the service may accept. Content that is larger than the policy
+    /// allows fails with [`LengthLimitError`](http_body_util::LengthLimitError), as it does behind
+    /// the limits of tower-http and axum; 413 is the answer to give.
+    pub struct ContentBody<B> {
+        #[pin]
+        body: Limited<B>,
+        slot: Arc<Slot>,
+        failed: bool,
+    }
+}
+
+impl<B> ContentBody<B> {
+    pub(super) fn new(body: B, slot: Arc<Slot>) -> Self {
+        let limit = slot.acceptance().content_limit();
+        let limit = limit.and_then(|limit| limit.try_into().ok());
+        Self {
+            body: Limited::new(body, limit.unwrap_or(usize::MAX)),
+            slot,
+            failed: false,
+        }
+    }
+}
+
+impl<B> Body for ContentBody<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = B::Data;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        *this.failed |= matches!(frame, Some(Err(_)));
+        let is_end = frame.is_none() || this.body.is_end_stream();
+        if is_end && !*this.failed {
+            this.slot.set_content_read();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // A reader that trusts this may never poll, so it is not told before the proof is made.
+        self.body.is_end_stream() && self.slot.is_content_read()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> fmt::Debug for ContentBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContentBody").finish_non_exhaustive()
+    }
+}
+
+/// Lets an extractor of content prove that it was read, after the `OnUpgrade` was taken by another.
+#[derive(Clone)]
+pub(crate) struct ContentProof(Arc<Slot>);
+
+impl ContentProof {
+    pub(crate) fn insert(slot: &Arc<Slot>, extensions: &mut Extensions) {
+        if slot.acceptance().content_limit().is_some() {
+            extensions.insert(Self(Arc::clone(slot)));
+        }
+    }
+
+    #[cfg_attr(
+        not(feature = "axum"),
+        expect(dead_code, reason = "what has extractors needs it")
+    )]
+    pub(crate) fn wrap<B>(self, body: B) -> ContentBody<B> {
+        ContentBody::new(body, self.0)
+    }
+}

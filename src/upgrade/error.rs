@@ -1,0 +1,75 @@
+//! `UpgradeError`: why no connection was handed over.
+
+use std::{error::Error, fmt};
+
+/// Why awaiting an [`OnUpgrade`](crate::OnUpgrade) yielded no connection.
+#[derive(Debug)]
+pub struct UpgradeError {
+    kind: Kind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Declined,
+    Canceled,
+    Taken,
+    Connection,
+}
+
+impl UpgradeError {
+    pub(crate) const fn new(kind: Kind) -> Self {
+        Self { kind, source: None }
+    }
+
+    pub(crate) fn connection(source: Box<dyn Error + Send + Sync>) -> Self {
+        Self {
+            kind: Kind::Connection,
+            source: Some(source),
+        }
+    }
+
+    /// Returns whether the service answered the request otherwise than by accepting.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.kind == Kind::Declined
+    }
+
+    /// Returns whether the request ended before it was answered: the client went away, a timeout
+    /// around the layer struck, or the service failed.
+    #[must_use]
+    pub fn is_canceled(&self) -> bool {
+        self.kind == Kind::Canceled
+    }
+
+    /// Returns whether the connection was already given to somebody else, or to this very future,
+    /// which was polled again after it was done.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.kind == Kind::Taken
+    }
+
+    /// Returns whether the answer was accepted and the server then did not hand the connection
+    /// over: it was lost, or the server does no upgrades. The source says which.
+    #[must_use]
+    pub fn is_connection(&self) -> bool {
+        self.kind == Kind::Connection
+    }
+}
+
+impl fmt::Display for UpgradeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Declined => "the service declined the upgrade",
+            Kind::Canceled => "the request ended before it was answered",
+            Kind::Taken => "the upgraded connection was already taken",
+            Kind::Connection => "the server did not hand the connection over",
+        })
+    }
+}
+
+impl Error for UpgradeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,130 @@
+//! hyper's part in an upgrade: its handle, its `:protocol`, its I/O and its traits.
+//!
+//! The one file that names it; all else is written for any server.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Extensions, request::Parts as Head};
+use hyper::{
+    ext::Protocol,
+    rt::{Read, ReadBufCursor, Write},
+    upgrade,
+};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::upgraded::{Io, Upgraded};
+use crate::negotiate::{Acceptance, ConnectProtocol};
+
+/// Returns the `:protocol` of an extended CONNECT, whichever server it came through.
+pub(crate) fn connect_protocol(extensions: &Extensions) -> Option<&str> {
+    let own = extensions.get().map(ConnectProtocol::as_str);
+    own.or_else(|| extensions.get().map(Protocol::as_str))
+}
+
+/// Shows a handler with an extractor of its own the protocol as we write it, not as the client did.
+pub(crate) fn normalise_connect(head: &mut Head, acceptance: &Acceptance) {
+    if let Some(protocol) = head.extensions.get_mut::<Protocol>() {
+        *protocol = Protocol::from(acceptance.protocol().as_str());
+    }
+}
+
+/// Takes `:protocol` out of a request that is shown as one of HTTP/1.1.
+pub(crate) fn forget_connect(extensions: &mut Extensions) {
+    extensions.remove::<Protocol>();
+}
+
+/// hyper's handle.
+pub(crate) struct ServerHandle(upgrade::OnUpgrade);
+
+impl ServerHandle {
+    pub(super) fn take(extensions: &mut Extensions) -> Option<Self> {
+        extensions.remove().map(Self)
+    }
+
+    pub(super) fn is_in(extensions: &Extensions) -> bool {
+        extensions.get::<upgrade::OnUpgrade>().is_some()
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<ServerIo>> {
+        let handle = Pin::new(&mut self.0);
+        handle.poll(cx).map_ok(|io| ServerIo(TokioIo::new(io)))
+    }
+}
+
+/// hyper's upgraded I/O, with tokio's traits.
+pub(super) struct ServerIo(TokioIo<upgrade::Upgraded>);
+
+impl ServerIo {
+    pub(super) fn tokio(&mut self) -> Pin<&mut TokioIo<upgrade::Upgraded>> {
+        Pin::new(&mut self.0)
+    }
+
+    pub(super) fn is_write_vectored(&self) -> bool {
+        self.0.inner().is_write_vectored()
+    }
+
+    /// The I/O the connection was served on and the bytes hyper read ahead. hyper-util's `auto`
+    /// server wraps it in a type of its own, so both are tried.
+    pub(super) fn downcast<T>(self) -> Result<(T, Bytes), Self>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let io = match self.0.into_inner().downcast::<TokioIo<T>>() {
+            Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+            Err(io) => io,
+        };
+        match auto::upgrade::downcast::<TokioIo<T>>(io) {
+            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Err(io) => Err(Self(TokioIo::new(io))),
+        }
+    }
+}
+
+impl Read for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.io_mut() {
+            Io::Server(io) => Pin::new(io.0.inner_mut()).poll_read(cx, buf),
+            Io::Other(io) => Pin::new(&mut TokioIo::new(&mut **io)).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Write for Upgraded {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(self, cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(self, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(self, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        AsyncWrite::is_write_vectored(self)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write_vectored(self, cx, bufs)
+    }
+}

@@ -1,0 +1,239 @@
+//! `OnUpgrade`: the future of an upgraded connection (rules 18 and 21).
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Extensions, Request, Response, StatusCode, Version};
+
+use super::{
+    content::ContentBody,
+    error::{Kind, UpgradeError},
+    handle::Handle,
+    slot::Slot,
+    upgraded::Upgraded,
+};
+use crate::{protocol::Protocol, websocket::ExtensionOffers};
+
+/// The future of an upgraded connection: in the extensions of every request whose offer the layer
+/// let through.
+///
+/// A service accepts by answering `101 Switching Protocols`, over every version of HTTP; the layer
+/// writes the fields. It declines by any other answer, or by dropping this. The future yields the
+/// connection once the answer is on its way.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use tower_upgrade::OnUpgrade;
+///
+/// async fn serve(mut request: Request<String>) -> Response<String> {
+///     let Some(on_upgrade) = OnUpgrade::take(&mut request) else {
+///         return Response::new("no offer was let through".into());
+///     };
+///     tokio::spawn(async move {
+///         if let Ok(io) = on_upgrade.await {
+///             println!("this is {} now", io.protocol());
+///         }
+///     });
+///     let mut response = Response::default();
+///     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+///     response
+/// }
+/// # let _ = serve;
+/// ```
+///
+/// # Errors
+///
+/// It yields an [`UpgradeError`] if the service declined, if the request ended without an answer,
+/// if the connection was taken before, or if the server did not hand it over.
+///
+/// # Cancel safety
+///
+/// It may be polled, left and polled again, `&mut` in a `select!` included. Dropping it declines, or
+/// closes the connection if the 101 is out already.
+#[must_use = "dropping it declines the upgrade"]
+pub struct OnUpgrade {
+    slot: Arc<Slot>,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting,
+    Handed(Handle),
+    Done,
+}
+
+/// The slot in a request's extensions, which must be `Clone`.
+#[derive(Clone)]
+struct Offered(Arc<Slot>);
+
+impl OnUpgrade {
+    pub(crate) fn insert(slot: &Arc<Slot>, extensions: &mut Extensions) {
+        extensions.insert(Offered(Arc::clone(slot)));
+    }
+
+    /// Takes the future out of a request; `None` if the layer let no offer through.
+    ///
+    /// Of several takers, as from clones of a request, the first gets the connection; what the
+    /// others get yields [`is_taken`](UpgradeError::is_taken).
+    pub fn take<B>(request: &mut Request<B>) -> Option<Self> {
+        Self::take_from(request.extensions_mut())
+    }
+
+    /// Takes the future out of a request's extensions, as [`take`](Self::take) does.
+    pub fn take_from(extensions: &mut Extensions) -> Option<Self> {
+        let Offered(slot) = extensions.remove()?;
+        let stage = if slot.claim() {
+            Stage::Waiting
+        } else {
+            Stage::Done
+        };
+        Some(Self { slot, stage })
+    }
+
+    /// Accepts: gives the 101 to answer with, and the connection to `serve` in a task of its own.
+    ///
+    /// If no connection comes, `serve` is not called.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use http::Response;
+    /// use tokio::io::{copy, split};
+    /// use tower_upgrade::OnUpgrade;
+    ///
+    /// fn echo(on_upgrade: OnUpgrade) -> Response<String> {
+    ///     on_upgrade.accept(|io| async move {
+    ///         let (mut read, mut write) = split(io);
+    ///         let _ = copy(&mut read, &mut write).await;
+    ///     })
+    /// }
+    /// # let _ = echo;
+    /// ```
+    #[must_use = "the request must be answered with it"]
+    pub fn accept<F, Fut, B>(self, serve: F) -> Response<B>
+    where
+        F: FnOnce(Upgraded) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+        B: Default,
+    {
+        tokio::spawn(async move {
+            if let Ok(io) = self.await {
+                serve(io).await;
+            }
+        });
+        let mut response = Response::new(B::default());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response
+    }
+
+    /// Wraps the request's content, so that reading it to its end is proof that it was read.
+    ///
+    /// Only where the policy allows content ([`Spoken::content_limit`](crate::negotiate::Spoken::content_limit))
+    /// and the request has some; on others it changes nothing. A service that answers 101 without
+    /// having read it gets its acceptance turned into a 500 and the connection closed, for what is
+    /// left of the content would be taken for bytes of the new protocol.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower_upgrade::OnUpgrade;
+    ///
+    /// # type Body = Full<bytes::Bytes>;
+    /// # type Error = Box<dyn std::error::Error + Send + Sync>;
+    /// async fn exec(mut request: Request<Body>) -> Result<Response<Body>, Error> {
+    ///     let on_upgrade = OnUpgrade::take(&mut request).ok_or("no offer")?;
+    ///     let content = on_upgrade.content(request.into_body()).collect().await?.to_bytes();
+    ///     Ok(on_upgrade.accept(|io| async move {
+    ///         // .. what `content` asks for, over `io`
+    /// #       drop((io, content));
+    ///     }))
+    /// }
+    /// # let _ = exec;
+    /// ```
+    pub fn content<B>(&self, body: B) -> ContentBody<B> {
+        ContentBody::new(body, Arc::clone(&self.slot))
+    }
+
+    /// Returns the protocol that was selected.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        self.slot.acceptance().protocol()
+    }
+
+    /// Returns the subprotocol that was selected, if this is a WebSocket and there is one.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.slot.acceptance().subprotocol()
+    }
+
+    /// Returns the version of HTTP that the request came in.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.slot.acceptance().version()
+    }
+
+    /// Returns the extensions that the client offers for a WebSocket; none for other protocols.
+    #[must_use]
+    pub fn extensions(&self) -> &ExtensionOffers {
+        self.slot.acceptance().extensions()
+    }
+}
+
+impl Future for OnUpgrade {
+    type Output = Result<Upgraded, UpgradeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            match &mut this.stage {
+                Stage::Waiting => match ready!(this.slot.poll_handle(cx)) {
+                    Ok(handle) => this.stage = Stage::Handed(handle),
+                    Err(why) => {
+                        this.stage = Stage::Done;
+                        return Poll::Ready(Err(UpgradeError::new(why)));
+                    }
+                },
+                Stage::Handed(handle) => {
+                    let io = ready!(handle.poll(cx));
+                    this.stage = Stage::Done;
+                    let agreed = this.slot.acceptance().agreed();
+                    return Poll::Ready(match io {
+                        Ok(io) => Ok(Upgraded::new(io, agreed.clone())),
+                        Err(source) => Err(UpgradeError::connection(source)),
+                    });
+                }
+                Stage::Done => return Poll::Ready(Err(UpgradeError::new(Kind::Taken))),
+            }
+        }
+    }
+}
+
+impl Drop for OnUpgrade {
+    fn drop(&mut self) {
+        if matches!(self.stage, Stage::Waiting) {
+            self.slot.abandon();
+        }
+    }
+}
+
+impl fmt::Debug for OnUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnUpgrade")
+            .field("protocol", self.protocol())
+            .field("subprotocol", &self.subprotocol())
+            .field("version", &self.version())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! `Slot`: where the service's answer and whoever awaits the connection meet.
+//!
+//! ```text
+//!            hand_over                take
+//! Waiting ──────────────▶ Handed ──────────────▶ Over(Taken)
+//!    │                       │
+//!    └── close ──▶ Over(..)  └── abandon ──▶ Over(Taken), the handle dropped
+//! ```
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use super::{error::Kind, handle::Handle};
+use crate::negotiate::Acceptance;
+
+/// Shared by the layer's response future and the `OnUpgrade` of one request.
+pub(crate) struct Slot {
+    acceptance: Acceptance,
+    claimed: AtomicBool,
+    content_read: AtomicBool,
+    state: Mutex<State>,
+}
+
+enum State {
+    Waiting(Option<Waker>),
+    Handed(Handle),
+    Over(Kind),
+}
+
+impl Slot {
+    pub(crate) fn new(acceptance: Acceptance) -> Arc<Self> {
+        Arc::new(Self {
+            claimed: AtomicBool::new(false),
+            content_read: AtomicBool::new(acceptance.content_limit().is_none()),
+            state: Mutex::new(State::Waiting(None)),
+            acceptance,
+        })
+    }
+
+    pub(crate) const fn acceptance(&self) -> &Acceptance {
+        &self.acceptance
+    }
+
+    /// Whether the request's content, if it has any, was read to its end (rule 12).
+    pub(crate) fn is_content_read(&self) -> bool {
+        self.content_read.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_content_read(&self) {
+        self.content_read.store(true, Ordering::Release);
+    }
+
+    /// Whether the caller is the first who wants the connection (rule 21).
+    pub(super) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// The service accepted: lets the handle go to whoever awaits it.
+    ///
+    /// Returns whether there can be anybody: the `OnUpgrade` may have been dropped.
+    pub(crate) fn hand_over(self: &Arc<Self>, handle: Handle) -> bool {
+        if Arc::strong_count(self) == 1 {
+            return false;
+        }
+        let mut state = self.lock();
+        match mem::replace(&mut *state, State::Over(Kind::Taken)) {
+            State::Waiting(waker) => {
+                *state = State::Handed(handle);
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                true
+            }
+            before => {
+                *state = before;
+                false
+            }
+        }
+    }
+
+    /// No connection will come, for this reason.
+    pub(crate) fn close(&self, why: Kind) {
+        let mut state = self.lock();
+        if let State::Waiting(waker) = &mut *state {
+            let waker = waker.take();
+            *state = State::Over(why);
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Nobody will await the connection any more.
+    pub(super) fn abandon(&self) {
+        let before = mem::replace(&mut *self.lock(), State::Over(Kind::Taken));
+        // A handle in it closes the connection, which is not done under the lock.
+        drop(before);
+    }
+
+    pub(super) fn poll_handle(&self, cx: &mut Context<'_>) -> Poll<Result<Handle, Kind>> {
+        let mut state = self.lock();
+        match mem::replace(&mut *state, State::Over(Kind::Taken)) {
+            State::Handed(handle) => Poll::Ready(Ok(handle)),
+            State::Over(why) => Poll::Ready(Err(why)),
+            State::Waiting(waker) => {
+                let waker = match waker {
+                    Some(waker) if waker.will_wake(cx.waker()) => waker,
+                    _ => cx.waker().clone(),
+                };
+                *state = State::Waiting(Some(waker));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// No code that can panic runs under the lock, so that a poisoned state is a sound one.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
