@@ -1,0 +1,110 @@
+//! Extractors and responses for axum.
+//!
+//! [`OnUpgrade`] is an extractor on routes that require an upgrade, `Option<OnUpgrade>` on those that
+//! offer one, and [`Content`] reads the content that came with an offer.
+//!
+//! ```
+//! use axum::{Json, Router, http::StatusCode, response::{IntoResponse, Response}, routing::any};
+//! use tower_upgrade::{OnUpgrade, Policy, Protocol, UpgradeLayer, WebSocket, axum::Content};
+//!
+//! async fn required(upgrade: OnUpgrade) -> Response {
+//!     upgrade.accept(|io| async move { drop(io) })
+//! }
+//!
+//! async fn offered(upgrade: Option<OnUpgrade>) -> Response {
+//!     match upgrade {
+//!         Some(upgrade) => upgrade.accept(|io| async move { drop(io) }),
+//!         None => "an ordinary answer".into_response(),
+//!     }
+//! }
+//!
+//! async fn exec(upgrade: OnUpgrade, Content(Json(command)): Content<Json<Vec<String>>>) -> Response {
+//!     if command.is_empty() {
+//!         return StatusCode::BAD_REQUEST.into_response();
+//!     }
+//!     upgrade.accept(|io| async move { drop((io, command)) })
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/chat", any(required).layer(UpgradeLayer::new(Policy::require(WebSocket::new()))))
+//!     .route("/live", any(offered).layer(UpgradeLayer::new(Policy::offer(WebSocket::new()))))
+//!     .route("/exec", any(exec).layer(UpgradeLayer::new(
+//!         Policy::require(Protocol::new("tcp")?.content_limit(64 << 10)),
+//!     )));
+//! # let _ = app;
+//! # Ok::<(), tower_upgrade::InvalidProtocol>(())
+//! ```
+//!
+//! A route needs `any(..)`: an extended CONNECT is no `GET`. With
+//! [`Policy::translate_connect`](crate::Policy::translate_connect) and the layer around the whole
+//! router, `get(..)` will do.
+
+use std::convert::Infallible;
+
+use axum_core::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, request::Parts};
+
+use crate::{
+    refusal::{Refusal, RefusalKind},
+    upgrade::{ContentProof, OnUpgrade},
+};
+
+impl<S: Sync> FromRequestParts<S> for OnUpgrade {
+    /// The handler is on a route where an upgrade is not required, or not in the layer at all: 500.
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        Self::take_from(&mut parts.extensions).ok_or_else(not_negotiated)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for OnUpgrade {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(Self::take_from(&mut parts.extensions))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.to_response(&HeaderMap::new()).map(Body::from)
+    }
+}
+
+/// Reads the content of a request that makes an offer by another extractor, such as `Json` or
+/// `Bytes`, as [`OnUpgrade::content`] does: when it was read to its end, the handler may accept.
+///
+/// It can stand before or behind the argument that takes the [`OnUpgrade`]; like every extractor of
+/// content it comes last. On requests without an offer it is the inner extractor and no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Content<T>(pub T);
+
+impl<S, T> FromRequest<S> for Content<T>
+where
+    S: Send + Sync,
+    T: FromRequest<S>,
+{
+    type Rejection = T::Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, T::Rejection> {
+        let (mut head, body) = request.into_parts();
+        let body = match head.extensions.remove::<ContentProof>() {
+            Some(proof) => Body::new(proof.wrap(body)),
+            None => body,
+        };
+        let request = Request::from_parts(head, body);
+        T::from_request(request, state).await.map(Self)
+    }
+}
+
+#[cold]
+fn not_negotiated() -> Refusal {
+    let hint = "the handler takes an `OnUpgrade`, but no offer was let through: the route needs an \
+                `UpgradeLayer` with `Policy::require`, or the handler an `Option<OnUpgrade>`";
+    Refusal::new(RefusalKind::NotNegotiated, hint)
+}
