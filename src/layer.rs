@@ -1,13 +1,13 @@
 //! `UpgradeLayer`: the policies, and what goes for all of them.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    negotiate::{Policy, Routes},
+    config::{Config, Policies},
     refusal::Refusal,
     service::Upgrade,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// Middleware that decides on every request to switch protocols, and hands over those connections
 /// that the service behind it accepts.
 ///
-/// Around one route it takes a [`Policy`], around a whole app [`Routes`]. A request goes this way:
+/// Around one route it takes a [`Policy`](crate::Policy), around a whole app [`Routes`](crate::Routes). A request goes this way:
 ///
 /// 1. Without an offer, where the policy demands nothing, it passes as it is.
 /// 2. An offer that the policy does not want is taken out, and the request passes.
@@ -49,12 +49,8 @@ pub struct UpgradeLayer {
 impl UpgradeLayer {
     /// Returns a layer with one policy, or with a table of them.
     pub fn new(policies: impl Into<Policies>) -> Self {
-        let config = Config {
-            policies: policies.into(),
-            refuse_with: None,
-        };
         Self {
-            config: Arc::new(config),
+            config: Arc::new(Config::new(policies.into())),
         }
     }
 
@@ -76,75 +72,5 @@ impl<S> Layer<S> for UpgradeLayer {
 
     fn layer(&self, inner: S) -> Upgrade<S> {
         Upgrade::new(inner, Arc::clone(&self.config))
-    }
-}
-
-/// One policy for all requests, or a table of them by path.
-#[derive(Clone, Debug)]
-pub struct Policies(Kind);
-
-#[derive(Clone, Debug)]
-enum Kind {
-    One(Arc<Policy>),
-    Table(Arc<Routes>),
-}
-
-impl Policies {
-    pub(crate) fn has_demands(&self) -> bool {
-        match &self.0 {
-            Kind::One(policy) => policy.has_demands(),
-            Kind::Table(routes) => routes.has_demands(),
-        }
-    }
-
-    pub(crate) fn find(&self, path: &str) -> &Arc<Policy> {
-        match &self.0 {
-            Kind::One(policy) => policy,
-            Kind::Table(routes) => routes.find(path),
-        }
-    }
-}
-
-impl From<Policy> for Policies {
-    fn from(policy: Policy) -> Self {
-        Self(Kind::One(Arc::new(policy)))
-    }
-}
-
-impl From<Routes> for Policies {
-    fn from(routes: Routes) -> Self {
-        Self(Kind::Table(Arc::new(routes)))
-    }
-}
-
-/// A response of the user's own to a refusal.
-type Respond = dyn Fn(&Refusal, &Parts) -> Response<Bytes> + Send + Sync;
-
-/// What all clones of a service share.
-#[derive(Clone)]
-pub(crate) struct Config {
-    pub(crate) policies: Policies,
-    refuse_with: Option<Arc<Respond>>,
-}
-
-impl Config {
-    /// Answers a request with a refusal.
-    #[cold]
-    pub(crate) fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response<Bytes> {
-        let Some(respond) = &self.refuse_with else {
-            return refusal.to_response(&head.headers);
-        };
-        let mut response = respond(refusal, head);
-        refusal.complete(&mut response);
-        response
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("policies", &self.policies)
-            .field("refuse_with", &self.refuse_with.is_some())
-            .finish()
     }
 }

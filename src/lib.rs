@@ -1,9 +1,76 @@
-#![doc = "Tower middleware for HTTP's protocol upgrade."]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Tower middleware for HTTP's protocol upgrade.
+//!
+//! A request may offer to turn its connection into something that is not HTTP: a WebSocket, a
+//! tunnel, a protocol of one's own. [`UpgradeLayer`] decides on such offers by a [`Policy`] per route,
+//! over HTTP/1.1 (`Upgrade`, [RFC 9110 section 7.8]) and over HTTP/2 and 3 (extended CONNECT,
+//! [RFC 8441], [RFC 9220]). It refuses what is malformed or not wanted, shows the service the rest
+//! with an [`OnUpgrade`] future, writes the 101 or 200 that accepts, and hands the connection over
+//! if, and only if, the service accepted.
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod example {
+//! use axum::{Router, response::Response, routing::any};
+//! use tower_upgrade::{OnUpgrade, Policy, UpgradeLayer, WebSocket};
+//!
+//! fn app() -> Router {
+//!     let chat_only = Policy::require(WebSocket::new().subprotocols(["chat.v2", "chat.v1"]));
+//!     Router::new().route("/chat", any(chat).layer(UpgradeLayer::new(chat_only)))
+//! }
+//!
+//! async fn chat(upgrade: OnUpgrade) -> Response {
+//!     upgrade.accept(|io| async move {
+//!         // `io` has tokio's and hyper's I/O traits: give it to any WebSocket engine
+//! #       drop(io);
+//!     })
+//! }
+//! # }
+//! ```
+//!
+//! Without a framework the future is taken out of the request, and a bare 101 accepts: see
+//! [`OnUpgrade`].
+//!
+//! # The way of a request
+//!
+//! ```text
+//! head ─▶ Offer ─▶ decide(policy) ─┬▶ Pass   ─▶ inner service ─▶ answer, untouched
+//!                                  ├▶ Refuse ─▶ 4xx/5xx from the layer; the inner service is not called
+//!                                  └▶ Accept ─▶ inner service (OnUpgrade in the extensions)
+//!                                                ├▶ answers 101: head finished, connection handed over
+//!                                                └▶ answers anything else: declined; OnUpgrade fails
+//! ```
+//!
+//! A request that offers nothing costs one look at its header fields and no allocation.
+//!
+//! # Where to find what
+//!
+//! | | |
+//! |---|---|
+//! | [`UpgradeLayer`], [`Upgrade`], [`ResponseFuture`], [`ResponseBody`] | the Tower middleware |
+//! | [`Policy`], [`Routes`], [`Protocol`], [`WebSocket`] | what a route speaks, and how strictly |
+//! | [`OnUpgrade`], [`Upgraded`], [`UpgradeError`], [`ContentBody`] | what a handler holds |
+//! | [`Refusal`], [`RefusalKind`] | what a client is told, and why |
+//! | [`Pending`] | how a server that is not hyper, or a test, hands over a connection |
+//! | [`negotiate`], [`websocket`], [`grammar`] | the pure parts: offer, decision, handshake, field grammar |
+//! | `axum` (feature `axum`) | extractors |
+//!
+//! # Servers
+//!
+//! hyper must be told to do upgrades: `serve_connection_with_upgrades` of hyper-util's `auto` server,
+//! `with_upgrades` of hyper's own, and for HTTP/2 `enable_connect_protocol`. `axum::serve` does all
+//! of it. Any other server leaves a [`Pending`] in the request's extensions.
+//!
+//! When a request's `Connection` says `close` besides `upgrade`, hyper appends `, close` to the
+//! `Connection: upgrade` that the layer writes; nothing behind hyper can prevent that.
+//!
+//! [RFC 9110 section 7.8]: https://www.rfc-editor.org/rfc/rfc9110.html#section-7.8
+//! [RFC 8441]: https://www.rfc-editor.org/rfc/rfc8441.html
+//! [RFC 9220]: https://www.rfc-editor.org/rfc/rfc9220.html
 
 #[cfg(feature = "axum")]
 pub mod axum;
 mod body;
+mod config;
 mod future;
 pub mod grammar;
 mod layer;
@@ -17,8 +84,9 @@ pub mod websocket;
 
 pub use self::{
     body::ResponseBody,
+    config::Policies,
     future::ResponseFuture,
-    layer::{Policies, UpgradeLayer},
+    layer::UpgradeLayer,
     negotiate::{Policy, Routes},
     protocol::{InvalidProtocol, Protocol},
     refusal::{Refusal, RefusalKind},
@@ -26,3 +94,8 @@ pub use self::{
     upgrade::{ContentBody, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
     websocket::WebSocket,
 };
+
+/// The README's examples, compiled with the tests.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,8 +10,8 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
+    config::Config,
     future::ResponseFuture,
-    layer::Config,
     negotiate::{self, Acceptance, Decision, Offer, Policy},
     refusal::{Refusal, RefusalKind},
     switch::Switch,

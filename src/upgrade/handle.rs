@@ -9,8 +9,8 @@ use http::Extensions;
 
 use super::{
     hyper::ServerHandle,
+    io::Io,
     pending::{Fulfilment, Pending},
-    upgraded::Io,
 };
 
 /// A connection to come, as the server promised it: hyper's handle or that of a [`Pending`].

@@ -1,24 +1,23 @@
-//! hyper's part in an upgrade: its handle, its `:protocol`, its I/O and its traits.
+//! hyper's part in an upgrade: its handle, its `:protocol`, its I/O and, for others to use, its
+//! traits.
 //!
 //! The one file that names it; all else is written for any server.
 
 use std::{
-    io::{self, IoSlice},
+    io,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Extensions, request::Parts as Head};
-use hyper::{
-    ext::Protocol,
-    rt::{Read, ReadBufCursor, Write},
-    upgrade,
-};
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper::{ext::Protocol, upgrade};
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::upgraded::{Io, Upgraded};
+pub(super) use hyper::rt;
+pub(super) use hyper_util::rt::TokioIo;
+
 use crate::negotiate::{Acceptance, ConnectProtocol};
 
 /// Returns the `:protocol` of an extended CONNECT, whichever server it came through.
@@ -65,8 +64,17 @@ impl ServerIo {
         Pin::new(&mut self.0)
     }
 
+    /// By hyper's own traits, which saves a detour.
+    pub(super) fn poll_read_hyper(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        rt::Read::poll_read(Pin::new(self.0.inner_mut()), cx, buf)
+    }
+
     pub(super) fn is_write_vectored(&self) -> bool {
-        self.0.inner().is_write_vectored()
+        rt::Write::is_write_vectored(self.0.inner())
     }
 
     /// The I/O the connection was served on and the bytes hyper read ahead. hyper-util's `auto`
@@ -83,48 +91,5 @@ impl ServerIo {
             Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
             Err(io) => Err(Self(TokioIo::new(io))),
         }
-    }
-}
-
-impl Read for Upgraded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.io_mut() {
-            Io::Server(io) => Pin::new(io.0.inner_mut()).poll_read(cx, buf),
-            Io::Other(io) => Pin::new(&mut TokioIo::new(&mut **io)).poll_read(cx, buf),
-        }
-    }
-}
-
-impl Write for Upgraded {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(self, cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_flush(self, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_shutdown(self, cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        AsyncWrite::is_write_vectored(self)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write_vectored(self, cx, bufs)
     }
 }

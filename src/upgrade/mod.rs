@@ -4,6 +4,7 @@ mod content;
 mod error;
 mod handle;
 mod hyper;
+mod io;
 mod on_upgrade;
 mod pending;
 mod slot;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{hyper::ServerIo, pending::AnyIo};
+use super::{hyper::rt, io::Io};
 use crate::{negotiate::Agreed, protocol::Protocol};
 
 /// An upgraded connection: bytes both ways, and what was agreed on.
@@ -23,11 +23,6 @@ use crate::{negotiate::Agreed, protocol::Protocol};
 pub struct Upgraded {
     io: Io,
     agreed: Agreed,
-}
-
-pub(super) enum Io {
-    Server(ServerIo),
-    Other(Box<dyn AnyIo>),
 }
 
 impl Upgraded {
@@ -78,24 +73,10 @@ impl Upgraded {
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let Self { io, agreed } = self;
-        match io {
-            Io::Server(io) => match io.downcast() {
-                Ok((io, read_buf)) => Ok(Parts { io, read_buf }),
-                Err(io) => Err(Self::new(Io::Server(io), agreed)),
-            },
-            Io::Other(io) if (*io).as_any().is::<T>() => match io.into_any().downcast() {
-                Ok(io) => Ok(Parts {
-                    io: *io,
-                    read_buf: Bytes::new(),
-                }),
-                Err(_) => unreachable!("its type was just asked for"),
-            },
-            Io::Other(io) => Err(Self::new(Io::Other(io), agreed)),
+        match io.downcast() {
+            Ok((io, read_buf)) => Ok(Parts { io, read_buf }),
+            Err(io) => Err(Self { io, agreed }),
         }
-    }
-
-    pub(super) const fn io_mut(&mut self) -> &mut Io {
-        &mut self.io
     }
 }
 
@@ -115,10 +96,7 @@ impl AsyncRead for Upgraded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Server(io) => io.tokio().poll_read(cx, buf),
-            Io::Other(io) => Pin::new(io).poll_read(cx, buf),
-        }
+        Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
@@ -128,24 +106,15 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Server(io) => io.tokio().poll_write(cx, buf),
-            Io::Other(io) => Pin::new(io).poll_write(cx, buf),
-        }
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Server(io) => io.tokio().poll_flush(cx),
-            Io::Other(io) => Pin::new(io).poll_flush(cx),
-        }
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Server(io) => io.tokio().poll_shutdown(cx),
-            Io::Other(io) => Pin::new(io).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -153,17 +122,51 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Server(io) => io.tokio().poll_write_vectored(cx, bufs),
-            Io::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-        }
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Server(io) => io.is_write_vectored(),
-            Io::Other(io) => io.is_write_vectored(),
-        }
+        self.io.is_write_vectored()
+    }
+}
+
+impl rt::Read for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.io.poll_read_hyper(cx, buf)
+    }
+}
+
+impl rt::Write for Upgraded {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(self, cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(self, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(self, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        AsyncWrite::is_write_vectored(self)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write_vectored(self, cx, bufs)
     }
 }
 

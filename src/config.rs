@@ -1,0 +1,88 @@
+//! What all clones of a service share: the policies, and how refusals are answered.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use crate::{
+    negotiate::{Policy, Routes},
+    refusal::Refusal,
+};
+
+/// One policy for all requests, or a table of them by path.
+#[derive(Clone, Debug)]
+pub struct Policies(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    One(Arc<Policy>),
+    Table(Arc<Routes>),
+}
+
+impl Policies {
+    pub(crate) fn has_demands(&self) -> bool {
+        match &self.0 {
+            Kind::One(policy) => policy.has_demands(),
+            Kind::Table(routes) => routes.has_demands(),
+        }
+    }
+
+    pub(crate) fn find(&self, path: &str) -> &Arc<Policy> {
+        match &self.0 {
+            Kind::One(policy) => policy,
+            Kind::Table(routes) => routes.find(path),
+        }
+    }
+}
+
+impl From<Policy> for Policies {
+    fn from(policy: Policy) -> Self {
+        Self(Kind::One(Arc::new(policy)))
+    }
+}
+
+impl From<Routes> for Policies {
+    fn from(routes: Routes) -> Self {
+        Self(Kind::Table(Arc::new(routes)))
+    }
+}
+
+/// A response of the user's own to a refusal.
+pub(crate) type Respond = dyn Fn(&Refusal, &Parts) -> Response<Bytes> + Send + Sync;
+
+/// What all clones of a service share.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) policies: Policies,
+    pub(crate) refuse_with: Option<Arc<Respond>>,
+}
+
+impl Config {
+    pub(crate) const fn new(policies: Policies) -> Self {
+        Self {
+            policies,
+            refuse_with: None,
+        }
+    }
+
+    /// Answers a request with a refusal.
+    #[cold]
+    pub(crate) fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response<Bytes> {
+        let Some(respond) = &self.refuse_with else {
+            return refusal.to_response(&head.headers);
+        };
+        let mut response = respond(refusal, head);
+        refusal.complete(&mut response);
+        response
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("policies", &self.policies)
+            .field("refuse_with", &self.refuse_with.is_some())
+            .finish()
+    }
+}
