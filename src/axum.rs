@@ -50,7 +50,8 @@ use http::{HeaderMap, request::Parts};
 
 use crate::{
     refusal::{Refusal, RefusalKind},
-    upgrade::{ContentProof, OnUpgrade},
+    upgrade::{ContentBody, OnUpgrade},
+    websocket::{ExtensionOffers, MalformedExtensions},
 };
 
 impl<S: Sync> FromRequestParts<S> for OnUpgrade {
@@ -93,12 +94,22 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, T::Rejection> {
         let (mut head, body) = request.into_parts();
-        let body = match head.extensions.remove::<ContentProof>() {
-            Some(proof) => Body::new(proof.wrap(body)),
-            None => body,
-        };
+        let claimed = ContentBody::claim(&mut head.extensions, body);
+        let body = claimed.map_or_else(|body| body, Body::new);
         let request = Request::from_parts(head, body);
         T::from_request(request, state).await.map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ExtensionOffers {
+    /// The field does not follow its grammar: 400.
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let malformed = |error: MalformedExtensions| {
+            Refusal::new(RefusalKind::MalformedExtensions, error.to_string())
+        };
+        Self::from_headers(&parts.headers).map_err(malformed)
     }
 }
 

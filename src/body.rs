@@ -13,7 +13,8 @@ pin_project! {
     /// The body of a response that came through the layer.
     ///
     /// It is the service's own body, unless the layer answered: then it is a refusal's text, or
-    /// nothing where the connection was switched.
+    /// nothing where the connection was switched. It is a body where `Data` of the service's own can
+    /// be made from [`Bytes`], as `Bytes` itself can.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

@@ -36,6 +36,12 @@ impl Policies {
     }
 }
 
+impl From<Arc<Policy>> for Policies {
+    fn from(policy: Arc<Policy>) -> Self {
+        Self(Kind::One(policy))
+    }
+}
+
 impl From<Policy> for Policies {
     fn from(policy: Policy) -> Self {
         Self(Kind::One(Arc::new(policy)))

@@ -17,6 +17,10 @@ use crate::{
 
 pin_project! {
     /// The future of a response, made by [`Upgrade`](crate::Upgrade).
+    ///
+    /// # Panics
+    ///
+    /// May panic if it is polled after it was ready, as futures may.
     pub struct ResponseFuture<F> {
         #[pin]
         way: Way<F>,
@@ -26,12 +30,10 @@ pin_project! {
 pin_project! {
     #[project = WayProj]
     enum Way<F> {
-        // No offer, or one that was taken out: the answer must not switch.
+        // No offer, one that was taken out, or a plain CONNECT: a 101 has no place in the answer.
         Passed { #[pin] answer: F },
         // The same, for an extended CONNECT, which a 2xx would switch.
         PassedConnect { #[pin] answer: F },
-        // A plain CONNECT, which is none of our business.
-        Untouched { #[pin] answer: F },
         Accepted { #[pin] answer: F, switch: Switch },
         Refused { response: Option<Box<Response<Bytes>>> },
     }
@@ -46,11 +48,6 @@ impl<F> ResponseFuture<F> {
 
     pub(crate) const fn passed_connect(answer: F) -> Self {
         let way = Way::PassedConnect { answer };
-        Self { way }
-    }
-
-    pub(crate) const fn untouched(answer: F) -> Self {
-        let way = Way::Untouched { answer };
         Self { way }
     }
 
@@ -92,7 +89,6 @@ where
                     _ => response.map(ResponseBody::service),
                 }
             }
-            WayProj::Untouched { answer } => ready!(answer.poll(cx))?.map(ResponseBody::service),
             WayProj::Accepted { answer, switch } => switch.settle(ready!(answer.poll(cx))?),
             #[expect(
                 clippy::expect_used,

@@ -57,7 +57,9 @@ impl UpgradeLayer {
     /// Makes the responses of refusals, which [`Refusal::to_response`] does unless this is set.
     ///
     /// `respond` sees the refusal and the head of the request. Fields that the status demands are
-    /// added to what it returns, unless it chose another status.
+    /// added to what it returns, unless it chose another status. It is not asked about faults of the
+    /// service ([`RefusalKind::is_service_fault`](crate::RefusalKind::is_service_fault)), which are
+    /// found when the head is gone and are answered in plain text.
     pub fn refuse_with<F>(mut self, respond: F) -> Self
     where
         F: Fn(&Refusal, &Parts) -> Response<Bytes> + Send + Sync + 'static,
@@ -71,6 +73,6 @@ impl<S> Layer<S> for UpgradeLayer {
     type Service = Upgrade<S>;
 
     fn layer(&self, inner: S) -> Upgrade<S> {
-        Upgrade::new(inner, Arc::clone(&self.config))
+        Upgrade::with_config(inner, Arc::clone(&self.config))
     }
 }

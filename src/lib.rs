@@ -71,6 +71,7 @@
 pub mod axum;
 mod body;
 mod config;
+mod fields;
 mod future;
 pub mod grammar;
 mod layer;

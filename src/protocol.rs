@@ -105,6 +105,9 @@ impl Protocol {
     #[must_use]
     pub fn matches(&self, offered: &[u8]) -> bool {
         let own = self.text.as_bytes();
+        if own == offered {
+            return true;
+        }
         if own.len() != offered.len() {
             return false;
         }

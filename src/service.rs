@@ -10,12 +10,12 @@ use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
-    config::Config,
+    config::{Config, Policies},
     future::ResponseFuture,
-    negotiate::{self, Acceptance, Decision, Offer, Policy},
+    negotiate::{self, Acceptance, Decision, Form, Offer, Policy},
     refusal::{Refusal, RefusalKind},
     switch::Switch,
-    upgrade::{self, ContentProof, Handle, OnUpgrade, Slot},
+    upgrade::{self, Handle, OnUpgrade, ServerHandle, Slot, Unread},
 };
 
 /// The service made by [`UpgradeLayer`](crate::UpgradeLayer).
@@ -29,7 +29,12 @@ pub struct Upgrade<S> {
 }
 
 impl<S> Upgrade<S> {
-    pub(crate) const fn new(inner: S, config: Arc<Config>) -> Self {
+    /// Wraps a service in a policy or a table of them, as [`UpgradeLayer`](crate::UpgradeLayer) does.
+    pub fn new(inner: S, policies: impl Into<Policies>) -> Self {
+        Self::with_config(inner, Arc::new(Config::new(policies.into())))
+    }
+
+    pub(crate) const fn with_config(inner: S, config: Arc<Config>) -> Self {
         Self { inner, config }
     }
 
@@ -90,90 +95,92 @@ impl<S> Upgrade<S> {
     {
         let (mut head, body) = request.into_parts();
         let policy = self.config.policies.find(head.uri.path());
-        let offer = Offer::read_with(&head, upgrade::connect_protocol(&head.extensions));
-        let is_connect = match offer {
-            Offer::Tunnel => {
-                let request = Request::from_parts(head, body);
-                return ResponseFuture::untouched(self.inner.call(request));
-            }
-            Offer::Connect(_) => true,
-            _ => false,
-        };
-        match policy.decide(&offer, &head) {
-            Decision::Accept(acceptance) => match switch(policy, acceptance, &mut head) {
-                Ok(Some(switch)) => {
-                    let request = Request::from_parts(head, body);
-                    ResponseFuture::accepted(self.inner.call(request), switch)
-                }
-                Ok(None) => self.pass(head, body, is_connect),
-                Err(refusal) => ResponseFuture::refused(self.config.refuse(&refusal, &head)),
+        let is_connect = head.method == Method::CONNECT;
+        let connect = is_connect.then(|| upgrade::connect_protocol(&head.extensions));
+        let offer = Offer::read_with(&head, connect.flatten());
+        let decision = match policy.decide(&offer, &head) {
+            Decision::Pass => match offer.form() {
+                // Rule 5: it is a request for a tunnel, and the handle is what the service needs.
+                Form::Tunnel => Ok(Way::Untouched),
+                Form::Connect(_) => Ok(Way::PassConnect),
+                _ => Ok(Way::Pass),
             },
-            Decision::Pass => self.pass(head, body, is_connect),
-            Decision::Refuse(refusal) => {
-                ResponseFuture::refused(self.config.refuse(&refusal, &head))
+            Decision::Accept(acceptance) => admit(policy, acceptance, &mut head),
+            Decision::Refuse(refusal) => Err(refusal),
+        };
+        let request = |head| Request::from_parts(head, body);
+        match decision {
+            Ok(Way::Accept(switch)) => {
+                ResponseFuture::accepted(self.inner.call(request(head)), switch)
             }
+            Ok(Way::Untouched) => ResponseFuture::passed(self.inner.call(request(head))),
+            Ok(Way::Pass) => {
+                take_out(&mut head);
+                ResponseFuture::passed(self.inner.call(request(head)))
+            }
+            Ok(Way::PassConnect) => {
+                take_out(&mut head);
+                ResponseFuture::passed_connect(self.inner.call(request(head)))
+            }
+            Err(refusal) => ResponseFuture::refused(self.config.refuse(&refusal, &head)),
         }
     }
+}
 
-    /// Rule 7: lets a request through without its offer.
-    fn pass<B, R>(
-        &mut self,
-        mut head: Parts,
-        body: B,
-        is_connect: bool,
-    ) -> ResponseFuture<S::Future>
-    where
-        S: Service<Request<B>, Response = Response<R>>,
-    {
-        drop(Handle::take(&mut head.extensions));
-        if is_connect {
-            return ResponseFuture::passed_connect(
-                self.inner.call(Request::from_parts(head, body)),
-            );
-        }
-        negotiate::strip(&mut head.headers);
-        ResponseFuture::passed(self.inner.call(Request::from_parts(head, body)))
-    }
+/// Where a request goes.
+enum Way {
+    Accept(Switch),
+    Pass,
+    PassConnect,
+    Untouched,
+}
+
+/// Rule 7: takes an offer out, with all that could switch the connection.
+fn take_out(head: &mut Parts) {
+    drop(Handle::take(&mut head.extensions));
+    drop(OnUpgrade::take_from(&mut head.extensions));
+    negotiate::strip(&mut head.headers);
 }
 
 /// Makes ready what an accepted offer needs, and shows it to the service as its policy says.
 ///
-/// `Ok(None)` if the server cannot hand the connection over and the policy does not insist (rule 23).
-fn switch(
-    policy: &Policy,
-    acceptance: Acceptance,
-    head: &mut Parts,
-) -> Result<Option<Switch>, Refusal> {
+/// Where the server cannot hand the connection over, it passes unless the policy insists (rule 23).
+fn admit(policy: &Policy, acceptance: Acceptance, head: &mut Parts) -> Result<Way, Refusal> {
+    let is_connect = acceptance.is_connect();
     let switch = if policy.is_raw() {
-        Handle::is_in(&head.extensions).then(|| Switch::raw(acceptance))
+        ServerHandle::is_in(&head.extensions).then(|| Switch::raw(acceptance))
     } else {
         let handle = Handle::take(&mut head.extensions);
         handle.map(|handle| Switch::new(Slot::new(acceptance), handle))
     };
     let Some(switch) = switch else {
-        return if policy.is_required() {
-            Err(not_upgradable())
-        } else {
-            Ok(None)
+        return match () {
+            () if policy.is_required() => Err(not_upgradable()),
+            () if is_connect => Ok(Way::PassConnect),
+            () => Ok(Way::Pass),
         };
     };
-    let acceptance = switch.acceptance();
-    if acceptance.is_connect() && policy.translates() {
-        negotiate::translate(head, acceptance);
+    if is_connect && policy.translates() {
+        negotiate::translate(head, switch.acceptance());
         upgrade::forget_connect(&mut head.extensions);
     } else if policy.is_raw() {
-        if acceptance.is_connect() {
-            negotiate::normalise_subprotocol(&mut head.headers, acceptance);
-            upgrade::normalise_connect(head, acceptance);
-        } else {
-            negotiate::normalise(&mut head.headers, acceptance);
-        }
+        normalise(head, switch.acceptance());
     }
     if let Some(slot) = switch.slot() {
         OnUpgrade::insert(slot, &mut head.extensions);
-        ContentProof::insert(slot, &mut head.extensions);
+        Unread::insert(slot, &mut head.extensions);
     }
-    Ok(Some(switch))
+    Ok(Way::Accept(switch))
+}
+
+/// Shows a handler with an extractor of its own one clean offer.
+fn normalise(head: &mut Parts, acceptance: &Acceptance) {
+    if acceptance.is_connect() {
+        negotiate::normalise_subprotocol(&mut head.headers, acceptance);
+        upgrade::normalise_connect(head, acceptance);
+    } else {
+        negotiate::normalise(&mut head.headers, acceptance);
+    }
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header::CONNECTION};
 
 use crate::{
@@ -55,11 +56,12 @@ impl Switch {
             return self.decline(response);
         }
         if let Err(refusal) = acceptance.check_answer(response.headers()) {
+            self.close(Kind::Refused);
             return answer_with(&refusal);
         }
         *response.status_mut() = acceptance.write_answer(response.headers_mut());
         match self.hand_over() {
-            Ok(()) => response.map(|_| ResponseBody::own(bytes::Bytes::new())),
+            Ok(()) => response.map(|_| ResponseBody::own(Bytes::new())),
             Err(fault) => fault.answer(),
         }
     }
@@ -67,10 +69,7 @@ impl Switch {
     /// The service gave another answer, which is sent unless it would open a tunnel (rule 17).
     fn decline<R>(&mut self, response: Response<R>) -> Response<ResponseBody<R>> {
         let is_connect = self.acceptance().is_connect();
-        if let Self::Own { slot, handle } = self {
-            drop(handle.take());
-            slot.close(Kind::Declined);
-        }
+        self.close(Kind::Declined);
         if is_connect && response.status().is_success() {
             return Fault::TunnelNotAccepted.answer();
         }
@@ -83,12 +82,22 @@ impl Switch {
             return Ok(());
         };
         if !slot.is_content_read() {
+            self.close(Kind::Refused);
             return Err(Fault::ContentUnread);
         }
         if handle.take().is_some_and(|handle| slot.hand_over(handle)) {
             Ok(())
         } else {
             Err(Fault::Abandoned)
+        }
+    }
+
+    /// Drops the handle and tells whoever awaits the connection why none will come.
+    fn close(&mut self, why: Kind) {
+        if let Self::Own { slot, handle } = self {
+            if handle.take().is_some() {
+                slot.close(why);
+            }
         }
     }
 }
@@ -137,13 +146,7 @@ impl Fault {
 
 impl Drop for Switch {
     fn drop(&mut self) {
-        if let Self::Own {
-            slot,
-            handle: Some(_),
-        } = self
-        {
-            slot.close(Kind::Canceled);
-        }
+        self.close(Kind::Canceled);
     }
 }
 

@@ -53,15 +53,20 @@ impl<'a> List<'a> {
     /// Returns the members in order.
     #[must_use]
     pub fn iter(&self) -> Members<'a> {
+        self.iter_up_to(MAX_MEMBERS)
+    }
+
+    /// Returns all members, for a field that is written anew and must lose nothing.
+    pub(crate) fn iter_all(&self) -> Members<'a> {
+        self.iter_up_to(usize::MAX)
+    }
+
+    fn iter_up_to(&self, left: usize) -> Members<'a> {
         let (lines, rest) = match &self.0 {
             Source::Lines(lines) => (Some(lines.iter()), None),
             Source::Line(line) => (None, Some(*line)),
         };
-        Members {
-            lines,
-            rest,
-            left: MAX_MEMBERS,
-        }
+        Members { lines, rest, left }
     }
 
     /// Returns whether `token` is a member, compared without case.
@@ -82,7 +87,7 @@ impl<'a> List<'a> {
     pub fn is_overlong(&self) -> bool {
         let mut members = self.iter();
         members.by_ref().for_each(drop);
-        members.left == 0 && members.next_raw().is_some()
+        members.is_cut()
     }
 }
 
@@ -105,6 +110,12 @@ pub struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Returns, once there are no more members, whether the field had more than are read.
+    #[must_use]
+    pub fn is_cut(mut self) -> bool {
+        self.left == 0 && self.next_raw().is_some()
+    }
+
     /// The next member as it stands between two commas, perhaps empty, whatever the bound says.
     fn next_raw(&mut self) -> Option<&'a [u8]> {
         let line = match self.rest.take() {

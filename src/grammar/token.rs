@@ -51,6 +51,21 @@ pub const fn trim_ows(bytes: &[u8]) -> &[u8] {
 
 /// Splits at the first `delimiter` outside a quoted string; a string left open runs to the end.
 pub(super) fn split_unquoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
+    match bytes
+        .iter()
+        .position(|byte| *byte == delimiter || *byte == b'"')
+    {
+        None => (bytes, None),
+        Some(at) if bytes.get(at) == Some(&delimiter) => {
+            let (head, rest) = bytes.split_at(at);
+            (head, rest.get(1..))
+        }
+        Some(_) => split_quoted(bytes, delimiter),
+    }
+}
+
+#[cold]
+fn split_quoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
     let mut quoted = false;
     let mut escaped = false;
     for (at, byte) in bytes.iter().enumerate() {
@@ -69,6 +84,23 @@ pub(super) fn split_unquoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8
 }
 
 const fn is_tchar(byte: u8) -> bool {
+    byte < 128 && TCHARS >> byte & 1 == 1
+}
+
+/// A bit for each `tchar`.
+const TCHARS: u128 = {
+    let mut bits = 0;
+    let mut byte = 0;
+    while byte < 128 {
+        if is_listed(byte) {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    bits
+};
+
+const fn is_listed(byte: u8) -> bool {
     matches!(byte,
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
         | b'`' | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')

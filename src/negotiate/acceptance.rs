@@ -10,12 +10,12 @@ use http::{
     },
 };
 
-use super::policy::Policy;
+use super::{content::Content, policy::Policy};
 use crate::{
     grammar::List,
     protocol::Protocol,
     refusal::{Refusal, RefusalKind},
-    websocket::{ExtensionOffers, Handshake, Key},
+    websocket::{Handshake, Key},
 };
 
 /// An offer that was let through: what was agreed, and what the answer depends on.
@@ -24,26 +24,20 @@ pub struct Acceptance {
     agreed: Agreed,
     is_connect: bool,
     key: Option<Key>,
-    extensions: ExtensionOffers,
-    content: Option<u64>,
+    content: Option<Content>,
 }
 
 impl Acceptance {
-    pub(super) fn new(
+    pub(super) const fn new(
         agreed: Agreed,
         is_connect: bool,
-        handshake: Option<Handshake>,
-        content: Option<u64>,
+        key: Option<Key>,
+        content: Option<Content>,
     ) -> Self {
-        let (key, extensions) = match handshake {
-            Some(handshake) => (handshake.key, handshake.extensions),
-            None => (None, ExtensionOffers::default()),
-        };
         Self {
             agreed,
             is_connect,
             key,
-            extensions,
             content,
         }
     }
@@ -72,16 +66,19 @@ impl Acceptance {
         self.is_connect
     }
 
-    /// Returns the extensions that the client offers for a WebSocket; none for other protocols.
-    #[must_use]
-    pub const fn extensions(&self) -> &ExtensionOffers {
-        &self.extensions
-    }
-
     /// Returns how many octets of content may be read; `None` if the request has no content.
     #[must_use]
-    pub const fn content_limit(&self) -> Option<u64> {
+    pub fn content_limit(&self) -> Option<u64> {
+        self.content.map(|content| content.limit)
+    }
+
+    pub(crate) const fn content(&self) -> Option<Content> {
         self.content
+    }
+
+    /// Whether the request brought a key that the answer must answer.
+    pub(crate) const fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     pub(crate) const fn agreed(&self) -> &Agreed {
@@ -107,6 +104,9 @@ impl Acceptance {
 
     /// Rule 16: a 101 that names a protocol must name the selected one.
     pub(crate) fn check_answer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if headers.is_empty() {
+            return Ok(());
+        }
         let named = List::new(headers.get_all(UPGRADE));
         if named.iter().all(|name| self.protocol().matches(name)) {
             return Ok(());
@@ -118,18 +118,15 @@ impl Acceptance {
     /// Rule 15: writes the head that accepts, over what the service put there.
     pub(crate) fn write_answer(&self, headers: &mut HeaderMap) -> StatusCode {
         if !headers.is_empty() {
-            headers.remove(CONTENT_LENGTH);
-            headers.remove(TRANSFER_ENCODING);
+            self.clear_answer(headers);
         }
-        self.write_subprotocol(headers);
+        if let Some(subprotocol) = self.agreed.subprotocol_value() {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
+        }
         if let Some(key) = &self.key {
             key.answer(headers);
-        } else if self.is_connect {
-            headers.remove(SEC_WEBSOCKET_ACCEPT);
         }
         if self.is_connect {
-            headers.remove(CONNECTION);
-            headers.remove(UPGRADE);
             return StatusCode::OK;
         }
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -137,12 +134,20 @@ impl Acceptance {
         StatusCode::SWITCHING_PROTOCOLS
     }
 
-    /// The selected subprotocol has the last word, save where a handler with an extractor of its own
-    /// chose by itself because the policy names none.
-    fn write_subprotocol(&self, headers: &mut HeaderMap) {
-        if let Some(subprotocol) = self.agreed.subprotocol_value() {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
-        } else if !self.is_raw() || self.agreed.names_subprotocols() {
+    /// Takes off what has no place in the answer, or is about to be written.
+    fn clear_answer(&self, headers: &mut HeaderMap) {
+        for name in [
+            CONNECTION,
+            CONTENT_LENGTH,
+            SEC_WEBSOCKET_ACCEPT,
+            TRANSFER_ENCODING,
+            UPGRADE,
+        ] {
+            headers.remove(name);
+        }
+        // The selected subprotocol has the last word, save where a handler with an extractor of its
+        // own chose by itself because the policy names none.
+        if !self.is_raw() || self.agreed.names_subprotocols() {
             headers.remove(SEC_WEBSOCKET_PROTOCOL);
         }
     }

@@ -24,9 +24,7 @@ pub(crate) fn translate(head: &mut Parts, acceptance: &Acceptance) {
     if let Some(path) = head.uri.path_and_query() {
         head.uri = Uri::from(path.clone());
     }
-    if *acceptance.protocol() == Protocol::websocket()
-        && !head.headers.contains_key(SEC_WEBSOCKET_KEY)
-    {
+    if !acceptance.has_key() && *acceptance.protocol() == Protocol::websocket() {
         head.headers.insert(SEC_WEBSOCKET_KEY, Key::STAND_IN);
     }
     http1::normalise(&mut head.headers, acceptance);

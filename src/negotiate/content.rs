@@ -1,60 +1,63 @@
 //! Whether a request has content (RFC 9110 6.4, RFC 9112 6.3).
 
-use http::{
-    Version,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    request::Parts,
-};
+use http::Version;
 
 use crate::{
-    grammar::List,
+    fields::Fields,
     refusal::{Refusal, RefusalKind},
 };
 
-/// Rule 12: checks a request's content against what its protocol allows.
-///
-/// Returns how many octets may be read, `None` if there is no content.
-pub(super) fn check(head: &Parts, limit: Option<u64>) -> Result<Option<u64>, Refusal> {
-    let length = match length(head)? {
-        Length::Known(0) => return Ok(None),
-        Length::Known(length) => Some(length),
-        Length::Unknown => None,
-    };
-    let Some(limit) = limit.filter(|_| head.version < Version::HTTP_2) else {
+/// Content that a request may have: so much at most, and so much exactly if its length is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) limit: u64,
+    pub(crate) length: Option<u64>,
+}
+
+/// Rule 12: checks a request's content against what its protocol allows; `None` if it has none.
+pub(super) fn check(
+    fields: &Fields<'_>,
+    version: Version,
+    limit: Option<u64>,
+) -> Result<Option<Content>, Refusal> {
+    if fields.content_length.is_none() && fields.transfer_encoding.is_none() {
+        return Ok(None);
+    }
+    let length = length(fields)?;
+    if length == Some(0) {
+        return Ok(None);
+    }
+    let Some(limit) = limit.filter(|_| version < Version::HTTP_2) else {
         return Err(not_allowed());
     };
     if length.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    Ok(Some(limit))
+    Ok(Some(Content { limit, length }))
 }
 
-enum Length {
-    Known(u64),
-    Unknown,
-}
-
-fn length(head: &Parts) -> Result<Length, Refusal> {
-    if head.headers.contains_key(TRANSFER_ENCODING) {
-        return Ok(Length::Unknown);
+/// `None` if only reading tells.
+fn length(fields: &Fields<'_>) -> Result<Option<u64>, Refusal> {
+    if !fields.transfer_encoding.is_none() {
+        return Ok(None);
     }
     let mut length = None;
-    for member in &List::new(head.headers.get_all(CONTENT_LENGTH)) {
-        let digits = std::str::from_utf8(member)
-            .ok()
-            .filter(|m| m.bytes().all(|b| b.is_ascii_digit()));
-        let parsed: Option<u64> = digits.and_then(|digits| digits.parse().ok());
-        match parsed {
+    for member in &fields.content_length() {
+        match parse(member) {
             Some(parsed) if length.is_none_or(|length| length == parsed) => length = Some(parsed),
             _ => {
-                return Err(Refusal::new(
-                    RefusalKind::ContentLength,
-                    "`Content-Length` is not one number",
-                ));
+                let hint = "`Content-Length` is not one number";
+                return Err(Refusal::new(RefusalKind::ContentLength, hint));
             }
         }
     }
-    Ok(Length::Known(length.unwrap_or(0)))
+    Ok(Some(length.unwrap_or(0)))
+}
+
+fn parse(member: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(member).ok()?;
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
 }
 
 /// Also where it is allowed, but the handler has an extractor of its own and can prove nothing.
@@ -75,16 +78,23 @@ fn too_large(limit: u64) -> Refusal {
 mod tests {
     use http::{Request, Version};
 
-    use super::check;
-    use crate::refusal::RefusalKind;
+    use super::{Content, check};
+    use crate::{fields::Fields, refusal::RefusalKind};
 
-    fn checked(fields: &[(&str, &str)], limit: Option<u64>) -> Result<Option<u64>, RefusalKind> {
+    fn checked(
+        fields: &[(&str, &str)],
+        limit: Option<u64>,
+    ) -> Result<Option<Content>, RefusalKind> {
         let mut request = Request::get("/").version(Version::HTTP_11);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        check(&head, limit).map_err(|refusal| refusal.kind())
+        check(&Fields::read(&head.headers), head.version, limit).map_err(|refusal| refusal.kind())
+    }
+
+    fn content(limit: u64, length: Option<u64>) -> Option<Content> {
+        Some(Content { limit, length })
     }
 
     #[test]
@@ -98,10 +108,10 @@ mod tests {
         let five = [("content-length", "5")];
         assert_eq!(checked(&five, None), Err(RefusalKind::ContentNotAllowed));
         assert_eq!(checked(&five, Some(4)), Err(RefusalKind::ContentTooLarge));
-        assert_eq!(checked(&five, Some(5)), Ok(Some(5)));
+        assert_eq!(checked(&five, Some(5)), Ok(content(5, Some(5))));
         let chunked = [("transfer-encoding", "chunked")];
         assert_eq!(checked(&chunked, None), Err(RefusalKind::ContentNotAllowed));
-        assert_eq!(checked(&chunked, Some(5)), Ok(Some(5)));
+        assert_eq!(checked(&chunked, Some(5)), Ok(content(5, None)));
     }
 
     #[test]
@@ -113,6 +123,9 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(checked(&[("content-length", "5, 5")], Some(5)), Ok(Some(5)));
+        assert_eq!(
+            checked(&[("content-length", "5, 5")], Some(5)),
+            Ok(content(5, Some(5)))
+        );
     }
 }

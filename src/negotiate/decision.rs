@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::{
     acceptance::{Acceptance, Agreed},
     content,
-    offer::Offer,
+    offer::{Form, Offer},
     policy::Policy,
 };
 use crate::refusal::Refusal;
@@ -59,11 +59,8 @@ impl Policy {
         offer: &Offer<'_>,
         head: &Parts,
     ) -> Result<Option<Acceptance>, Refusal> {
-        if matches!(offer, Offer::Tunnel) {
-            return Ok(None);
-        }
         self.check_requirements(head)?;
-        if self.is_forbidden() {
+        if self.is_forbidden() || matches!(offer.form(), Form::Tunnel) {
             return Ok(None);
         }
         let Some((index, spoken)) = self.select(offer) else {
@@ -77,10 +74,13 @@ impl Policy {
         if self.is_raw() && content.is_some() {
             return Err(content::not_allowed());
         }
-        let is_connect = matches!(offer, Offer::Connect(_));
         let agreed = Agreed::new(self, index, handshake.as_ref(), head.version);
+        let key = handshake.and_then(|handshake| handshake.key);
         Ok(Some(Acceptance::new(
-            agreed, is_connect, handshake, content,
+            agreed,
+            offer.is_connect(),
+            key,
+            content,
         )))
     }
 }

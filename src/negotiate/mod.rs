@@ -17,7 +17,7 @@ mod spoken;
 pub use self::{
     acceptance::Acceptance,
     decision::Decision,
-    offer::{ConnectProtocol, Offer},
+    offer::{Absence, ConnectProtocol, Form, Offer},
     policy::Policy,
     routes::Routes,
     spoken::Spoken,

@@ -1,12 +1,8 @@
 //! `Offer`: what a request proposes, read from its head once.
 
-use http::{
-    Method, Version,
-    header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
-    request::Parts,
-};
+use http::{Method, Version, request::Parts};
 
-use crate::{grammar::List, refusal::RefusalKind};
+use crate::{fields::Fields, grammar::List, refusal::RefusalKind};
 
 /// The `:protocol` of an extended CONNECT, as a server that is not hyper leaves it in a request's
 /// extensions ([RFC 8441 section 4](https://www.rfc-editor.org/rfc/rfc8441.html#section-4)).
@@ -15,14 +11,14 @@ use crate::{grammar::List, refusal::RefusalKind};
 ///
 /// ```
 /// use http::{Request, Version};
-/// use tower_upgrade::negotiate::{ConnectProtocol, Offer};
+/// use tower_upgrade::negotiate::{ConnectProtocol, Form, Offer};
 ///
 /// let (head, ()) = Request::connect("https://a.example/chat")
 ///     .version(Version::HTTP_3)
 ///     .extension(ConnectProtocol::new("websocket"))
 ///     .body(())?
 ///     .into_parts();
-/// assert!(matches!(Offer::read(&head), Offer::Connect(b"websocket")));
+/// assert!(matches!(Offer::read(&head).form(), Form::Connect(b"websocket")));
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +37,17 @@ impl ConnectProtocol {
     }
 }
 
-/// What a request proposes for its connection.
+/// What a request proposes for its connection, read from its head once.
+#[derive(Debug)]
+pub struct Offer<'a> {
+    form: Form<'a>,
+    fields: Fields<'a>,
+}
+
+/// The form an offer has.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Offer<'a> {
+pub enum Form<'a> {
     /// Nothing that counts.
     None(Absence),
     /// The members of `Upgrade`, in the client's order (RFC 9110 7.8).
@@ -65,35 +68,54 @@ impl<'a> Offer<'a> {
 
     /// Reads the offer of a request that came with this `:protocol` (rules 1 to 5).
     pub(crate) fn read_with(head: &'a Parts, connect: Option<&'a str>) -> Self {
+        let fields = Fields::read(&head.headers);
         let is_connect = head.method == Method::CONNECT;
-        match (head.version, connect) {
+        let form = match (head.version, connect) {
             (Version::HTTP_2 | Version::HTTP_3, Some(protocol)) if is_connect => {
-                Self::Connect(protocol.as_bytes())
+                Form::Connect(protocol.as_bytes())
             }
-            _ if is_connect => Self::Tunnel,
-            (Version::HTTP_11, _) => Self::read_http1(head),
-            (Version::HTTP_2 | Version::HTTP_3, _) => Self::None(Absence::Multiplexed),
-            _ => Self::None(Absence::TooOld),
-        }
+            _ if is_connect => Form::Tunnel,
+            (Version::HTTP_11, _) => read_http1(&fields),
+            (Version::HTTP_2 | Version::HTTP_3, _) => Form::None(Absence::Multiplexed),
+            _ => Form::None(Absence::TooOld),
+        };
+        Self { form, fields }
     }
 
-    fn read_http1(head: &'a Parts) -> Self {
-        let upgrade = List::new(head.headers.get_all(UPGRADE));
-        if upgrade.is_empty() {
-            return Self::None(if was_stripped(head) {
-                Absence::Stripped
-            } else {
-                Absence::NoField
-            });
-        }
-        let connection = List::new(head.headers.get_all(CONNECTION));
-        if connection.contains("upgrade") {
-            Self::Upgrade(upgrade)
-        } else if connection.is_overlong() {
-            Self::None(Absence::TooMany)
+    /// Returns its form.
+    #[must_use]
+    pub const fn form(&self) -> &Form<'a> {
+        &self.form
+    }
+
+    /// Returns whether it is an extended CONNECT.
+    #[must_use]
+    pub const fn is_connect(&self) -> bool {
+        matches!(self.form, Form::Connect(_))
+    }
+
+    pub(super) const fn fields(&self) -> &Fields<'a> {
+        &self.fields
+    }
+}
+
+fn read_http1<'a>(fields: &Fields<'a>) -> Form<'a> {
+    let upgrade = fields.upgrade();
+    if upgrade.is_empty() {
+        let was_stripped = !fields.key.is_none() || !fields.version.is_none();
+        return Form::None(if was_stripped {
+            Absence::Stripped
         } else {
-            Self::None(Absence::NotBound)
-        }
+            Absence::NoField
+        });
+    }
+    let connection = fields.connection();
+    if connection.contains("upgrade") {
+        Form::Upgrade(upgrade)
+    } else if connection.is_overlong() {
+        Form::None(Absence::TooMany)
+    } else {
+        Form::None(Absence::NotBound)
     }
 }
 
@@ -149,15 +171,11 @@ impl Absence {
     }
 }
 
-fn was_stripped(head: &Parts) -> bool {
-    head.headers.contains_key(SEC_WEBSOCKET_KEY) || head.headers.contains_key(SEC_WEBSOCKET_VERSION)
-}
-
 #[cfg(test)]
 mod tests {
     use http::{Request, Version, request::Parts};
 
-    use super::{Absence, ConnectProtocol, Offer};
+    use super::{Absence, ConnectProtocol, Form, Offer};
 
     fn head(version: Version, fields: &[(&str, &str)]) -> Parts {
         let mut request = Request::get("/").version(version);
@@ -170,7 +188,7 @@ mod tests {
     #[track_caller]
     fn offers(fields: &[(&str, &str)], expected: &[&str]) {
         let head = head(Version::HTTP_11, fields);
-        let Offer::Upgrade(members) = Offer::read(&head) else {
+        let Form::Upgrade(members) = Offer::read(&head).form else {
             panic!("{fields:?} offers nothing");
         };
         let members: Vec<_> = members
@@ -183,7 +201,7 @@ mod tests {
     #[track_caller]
     fn offers_nothing(version: Version, fields: &[(&str, &str)], why: Absence) {
         let head = head(version, fields);
-        let Offer::None(absence) = Offer::read(&head) else {
+        let Form::None(absence) = Offer::read(&head).form else {
             panic!("{fields:?} offers something");
         };
         assert_eq!(absence, why, "{fields:?}");
@@ -246,10 +264,13 @@ mod tests {
     fn a_connect_is_an_offer_only_with_a_protocol() {
         let mut head = head(Version::HTTP_2, &[]);
         head.method = http::Method::CONNECT;
-        assert!(matches!(Offer::read(&head), Offer::Tunnel));
+        assert!(matches!(Offer::read(&head).form, Form::Tunnel));
         head.extensions.insert(ConnectProtocol::new("WebSocket"));
-        assert!(matches!(Offer::read(&head), Offer::Connect(b"WebSocket")));
+        assert!(matches!(
+            Offer::read(&head).form,
+            Form::Connect(b"WebSocket")
+        ));
         head.version = Version::HTTP_11;
-        assert!(matches!(Offer::read(&head), Offer::Tunnel));
+        assert!(matches!(Offer::read(&head).form, Form::Tunnel));
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderValue, StatusCode, Version, header, request::Parts};
 
 use super::{
-    offer::{Absence, Offer},
+    offer::{Absence, Form, Offer},
     spoken::Spoken,
 };
 use crate::refusal::{Refusal, RefusalKind};
@@ -151,7 +151,10 @@ impl Policy {
     ///
     /// There is no [`OnUpgrade`](crate::OnUpgrade), and what the layer guarantees through it is gone:
     /// hyper's handle can be fulfilled behind an answer that was no 101, and nothing of the life of
-    /// the upgraded connection is seen by the layer. Content is refused whatever the protocol allows,
+    /// the upgraded connection is seen by the layer. An extended CONNECT is accepted by any 2xx,
+    /// also that of a handler which knows nothing of it, unless
+    /// [`translate_connect`](Self::translate_connect) is set too. A [`Pending`](crate::Pending) is no
+    /// handle such a handler knows, so it counts as none. Content is refused whatever the protocol allows,
     /// because such a handler cannot prove that it read it.
     pub const fn hand_over_raw(mut self) -> Self {
         self.raw = true;
@@ -162,7 +165,8 @@ impl Policy {
     /// that `get(..)` routes and handlers that know HTTP/1.1 only work over HTTP/2 and 3.
     ///
     /// Method, version, target, `Host`, `Connection`, `Upgrade` and, for a WebSocket without one,
-    /// `Sec-WebSocket-Key` are rewritten; the answer is turned back.
+    /// `Sec-WebSocket-Key` are rewritten; the answer is turned back. The method is `GET` whatever
+    /// methods the protocol asks of an `Upgrade` request.
     pub const fn translate_connect(mut self) -> Self {
         self.translate = true;
         self
@@ -199,13 +203,13 @@ impl Policy {
             let matches = |own: &Spoken| own.protocol().matches(offered);
             self.spoken.iter().position(matches)
         };
-        let index = match offer {
-            Offer::Upgrade(members) if self.server_order => {
+        let index = match offer.form() {
+            Form::Upgrade(members) if self.server_order => {
                 members.iter().filter_map(position).min()
             }
-            Offer::Upgrade(members) => members.iter().find_map(position),
-            Offer::Connect(offered) => position(offered),
-            Offer::None(_) | Offer::Tunnel => None,
+            Form::Upgrade(members) => members.iter().find_map(position),
+            Form::Connect(offered) => position(offered),
+            Form::None(_) | Form::Tunnel => None,
         }?;
         Some((index, self.spoken.get(index)?))
     }
@@ -213,19 +217,19 @@ impl Policy {
     /// What a request is told that selects nothing where something is required (rule 8).
     #[cold]
     pub(super) fn refuse_offer(&self, offer: &Offer<'_>) -> Refusal {
-        match offer {
-            Offer::None(absence) => refuse_absence(*absence),
-            Offer::Tunnel => refuse_absence(Absence::Multiplexed),
-            Offer::Connect(_) => {
+        match offer.form() {
+            Form::None(absence) => refuse_absence(*absence),
+            Form::Tunnel => refuse_absence(Absence::Multiplexed),
+            Form::Connect(_) => {
                 let hint = "`:protocol` names none that is spoken here";
                 Refusal::new(RefusalKind::ConnectNotSpoken, hint)
             }
-            Offer::Upgrade(members) if members.is_overlong() => {
+            Form::Upgrade(members) if members.is_overlong() => {
                 let hint =
                     "`Upgrade` has more members than are read, and none of those is spoken here";
                 Refusal::new(RefusalKind::TooManyMembers, hint)
             }
-            Offer::Upgrade(_) => {
+            Form::Upgrade(_) => {
                 let listed = self.listed.to_str().unwrap_or_default();
                 let hint =
                     format!("`Upgrade` names no protocol that is spoken here, which are: {listed}");

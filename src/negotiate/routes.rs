@@ -6,8 +6,9 @@ use super::policy::Policy;
 
 /// A table of policies by path, for a layer around a whole app.
 ///
-/// Patterns are those of axum: `/chat/{room}`, `/files/{*path}`. They are compared with the path as
-/// it was sent, as axum compares its own. A path that no pattern matches has the policy set by
+/// Patterns are those of axum: `/chat/{room}`, `/files/{*path}`. They are compared with the path of
+/// the request as it stands, as axum compares its own: inside of a nested router that is what the
+/// nesting left of it. A path that no pattern matches has the policy set by
 /// [`otherwise`](Self::otherwise), which is [`Policy::forbid`] unless set.
 ///
 /// # Examples

@@ -2,7 +2,10 @@
 
 use http::{HeaderValue, Method, header::ALLOW, request::Parts};
 
-use super::{content, offer::Offer};
+use super::{
+    content::{self, Content},
+    offer::Offer,
+};
 use crate::{
     protocol::Protocol,
     refusal::{Refusal, RefusalKind},
@@ -66,15 +69,17 @@ impl Spoken {
         &self,
         offer: &Offer<'_>,
         head: &Parts,
-    ) -> Result<(Option<Handshake>, Option<u64>), Refusal> {
-        if matches!(offer, Offer::Upgrade(_)) {
+    ) -> Result<(Option<Handshake>, Option<Content>), Refusal> {
+        if !offer.is_connect() {
             self.check_method(head)?;
         }
+        let fields = offer.fields();
         let handshake = match &self.websocket {
-            Some(options) => Some(Handshake::check(options, head)?),
+            Some(options) => Some(Handshake::check(options, fields, head)?),
             None => None,
         };
-        Ok((handshake, content::check(head, self.content_limit)?))
+        let content = content::check(fields, head.version, self.content_limit)?;
+        Ok((handshake, content))
     }
 
     fn check_method(&self, head: &Parts) -> Result<(), Refusal> {

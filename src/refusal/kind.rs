@@ -19,7 +19,7 @@ pub enum RefusalKind {
     HttpTooOld,
     /// `Upgrade` names no protocol that the route speaks. 426.
     NotSpoken,
-    /// `Upgrade` or `Connection` has more members than are read. 400.
+    /// `Upgrade` or `Connection` has more members than are read. 426.
     TooManyMembers,
     /// On HTTP/2 and 3 the route wants an extended CONNECT. 405.
     ConnectRequired,
@@ -39,7 +39,7 @@ pub enum RefusalKind {
     MalformedSubprotocols,
     /// The client offered none of the subprotocols, of which the route requires one. 400.
     SubprotocolRequired,
-    /// `Sec-WebSocket-Extensions` does not follow its grammar. 400.
+    /// A handler wants to know the extensions offered, and they do not follow their grammar. 400.
     MalformedExtensions,
     /// The offer has content, which its protocol does not allow. 400.
     ContentNotAllowed,
@@ -76,6 +76,7 @@ impl RefusalKind {
             | Self::NotConnectionBound
             | Self::HttpTooOld
             | Self::NotSpoken
+            | Self::TooManyMembers
             | Self::WebSocketVersion
             | Self::TlsRequired
             | Self::HttpVersionRequired => StatusCode::UPGRADE_REQUIRED,
@@ -83,8 +84,7 @@ impl RefusalKind {
             Self::ConnectNotSpoken | Self::NotUpgradable | Self::TunnelNotAccepted => {
                 StatusCode::NOT_IMPLEMENTED
             }
-            Self::TooManyMembers
-            | Self::Host
+            Self::Host
             | Self::WebSocketKey
             | Self::MalformedSubprotocols
             | Self::SubprotocolRequired

@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Buf;
 use http::Extensions;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Limited;
@@ -25,6 +26,7 @@ pin_project! {
         #[pin]
         body: Limited<B>,
         slot: Arc<Slot>,
+        read: u64,
         failed: bool,
     }
 }
@@ -36,7 +38,22 @@ impl<B> ContentBody<B> {
         Self {
             body: Limited::new(body, limit.unwrap_or(usize::MAX)),
             slot,
+            read: 0,
             failed: false,
+        }
+    }
+
+    /// Wraps the content of a request whose [`OnUpgrade`](crate::OnUpgrade) was or will be taken by
+    /// somebody else, an extractor for example.
+    ///
+    /// # Errors
+    ///
+    /// Gives the body back if no proof is asked for: no offer was let through, it has no content, or
+    /// its content was claimed before.
+    pub fn claim(extensions: &mut Extensions, body: B) -> Result<Self, B> {
+        match extensions.remove() {
+            Some(Unread(slot)) => Ok(Self::new(body, slot)),
+            None => Err(body),
         }
     }
 }
@@ -55,9 +72,17 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
-        *this.failed |= matches!(frame, Some(Err(_)));
+        match &frame {
+            Some(Ok(frame)) => *this.read += frame.data_ref().map_or(0, |d| d.remaining() as u64),
+            Some(Err(_)) => *this.failed = true,
+            None => {}
+        }
         let is_end = frame.is_none() || this.body.is_end_stream();
-        if is_end && !*this.failed {
+        let content = this.slot.acceptance().content();
+        let length = content.and_then(|content| content.length);
+        // A body that is not the request's own, or not all of it, proves nothing.
+        let is_whole = length.is_none_or(|length| length == *this.read);
+        if is_end && is_whole && !*this.failed {
             this.slot.set_content_read();
         }
         Poll::Ready(frame)
@@ -79,22 +104,14 @@ impl<B> fmt::Debug for ContentBody<B> {
     }
 }
 
-/// Lets an extractor of content prove that it was read, after the `OnUpgrade` was taken by another.
+/// In a request's extensions until its content is claimed.
 #[derive(Clone)]
-pub(crate) struct ContentProof(Arc<Slot>);
+pub(crate) struct Unread(Arc<Slot>);
 
-impl ContentProof {
+impl Unread {
     pub(crate) fn insert(slot: &Arc<Slot>, extensions: &mut Extensions) {
-        if slot.acceptance().content_limit().is_some() {
+        if slot.acceptance().content().is_some() {
             extensions.insert(Self(Arc::clone(slot)));
         }
-    }
-
-    #[cfg_attr(
-        not(feature = "axum"),
-        expect(dead_code, reason = "what has extractors needs it")
-    )]
-    pub(crate) fn wrap<B>(self, body: B) -> ContentBody<B> {
-        ContentBody::new(body, self.0)
     }
 }

@@ -12,6 +12,7 @@ pub struct UpgradeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Declined,
+    Refused,
     Canceled,
     Taken,
     Connection,
@@ -33,6 +34,13 @@ impl UpgradeError {
     #[must_use]
     pub fn is_declined(&self) -> bool {
         self.kind == Kind::Declined
+    }
+
+    /// Returns whether the service accepted in a way the layer could not let through, and was
+    /// answered for with a 500: it named another protocol, or left the request's content unread.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.kind == Kind::Refused
     }
 
     /// Returns whether the request ended before it was answered: the client went away, a timeout
@@ -61,6 +69,7 @@ impl fmt::Display for UpgradeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             Kind::Declined => "the service declined the upgrade",
+            Kind::Refused => "the service accepted in a way that was not let through",
             Kind::Canceled => "the request ended before it was answered",
             Kind::Taken => "the upgraded connection was already taken",
             Kind::Connection => "the server did not hand the connection over",

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -16,22 +17,18 @@ use super::{
 /// A connection to come, as the server promised it: hyper's handle or that of a [`Pending`].
 pub(crate) enum Handle {
     Server(ServerHandle),
-    Pending(Fulfilment),
+    /// The lock is for `Sync` alone: only `get_mut` is used.
+    Pending(Mutex<Fulfilment>),
 }
 
 impl Handle {
     /// Takes the handle out of a request, so that no service ever sees it (rule 18).
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        let server = ServerHandle::take(extensions).map(Self::Server);
-        let pending = extensions
-            .remove::<Pending>()
-            .and_then(|pending| pending.take());
-        pending.map(Self::Pending).or(server)
-    }
-
-    /// Whether there is one to take.
-    pub(crate) fn is_in(extensions: &Extensions) -> bool {
-        ServerHandle::is_in(extensions) || extensions.get::<Pending>().is_some()
+        if let Some(handle) = ServerHandle::take(extensions) {
+            return Some(Self::Server(handle));
+        }
+        let pending = extensions.remove::<Pending>()?.take()?;
+        Some(Self::Pending(Mutex::new(pending)))
     }
 
     pub(super) fn poll(
@@ -40,7 +37,10 @@ impl Handle {
     ) -> Poll<Result<Io, Box<dyn Error + Send + Sync>>> {
         match self {
             Self::Server(handle) => handle.poll(cx).map_ok(Io::Server).map_err(Into::into),
-            Self::Pending(handle) => handle.as_mut().poll(cx).map_ok(Io::Other),
+            Self::Pending(handle) => {
+                let handle = handle.get_mut().unwrap_or_else(PoisonError::into_inner);
+                handle.as_mut().poll(cx).map_ok(Io::Other)
+            }
         }
     }
 }

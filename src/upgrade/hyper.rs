@@ -46,7 +46,8 @@ impl ServerHandle {
         extensions.remove().map(Self)
     }
 
-    pub(super) fn is_in(extensions: &Extensions) -> bool {
+    /// Whether hyper left one, for handlers with an extractor of their own.
+    pub(crate) fn is_in(extensions: &Extensions) -> bool {
         extensions.get::<upgrade::OnUpgrade>().is_some()
     }
 

@@ -7,6 +7,7 @@ mod hyper;
 mod io;
 mod on_upgrade;
 mod pending;
+mod serve;
 mod slot;
 mod upgraded;
 
@@ -18,9 +19,9 @@ pub use self::{
     upgraded::{Parts, Upgraded},
 };
 pub(crate) use self::{
-    content::ContentProof,
+    content::Unread,
     error::Kind,
     handle::Handle,
-    hyper::{connect_protocol, forget_connect, normalise_connect},
+    hyper::{ServerHandle, connect_protocol, forget_connect, normalise_connect},
     slot::Slot,
 };

@@ -13,10 +13,11 @@ use super::{
     content::ContentBody,
     error::{Kind, UpgradeError},
     handle::Handle,
+    serve::Serve,
     slot::Slot,
     upgraded::Upgraded,
 };
-use crate::{protocol::Protocol, websocket::ExtensionOffers};
+use crate::protocol::Protocol;
 
 /// The future of an upgraded connection: in the extensions of every request whose offer the layer
 /// let through.
@@ -47,10 +48,13 @@ use crate::{protocol::Protocol, websocket::ExtensionOffers};
 /// # let _ = serve;
 /// ```
 ///
+/// Await it in a task of its own, as here or by [`accept`](Self::accept): in the handler, before the
+/// answer, it would wait for ever.
+///
 /// # Errors
 ///
 /// It yields an [`UpgradeError`] if the service declined, if the request ended without an answer,
-/// if the connection was taken before, or if the server did not hand it over.
+/// if the layer refused the acceptance, if the connection was taken before, or if the server did not hand it over.
 ///
 /// # Cancel safety
 ///
@@ -126,11 +130,7 @@ impl OnUpgrade {
         Fut: Future<Output = ()> + Send + 'static,
         B: Default,
     {
-        tokio::spawn(async move {
-            if let Ok(io) = self.await {
-                serve(io).await;
-            }
-        });
+        tokio::spawn(Serve::new(self, serve));
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response
@@ -182,12 +182,6 @@ impl OnUpgrade {
     #[must_use]
     pub fn version(&self) -> Version {
         self.slot.acceptance().version()
-    }
-
-    /// Returns the extensions that the client offers for a WebSocket; none for other protocols.
-    #[must_use]
-    pub fn extensions(&self) -> &ExtensionOffers {
-        self.slot.acceptance().extensions()
     }
 }
 

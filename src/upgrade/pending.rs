@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A connection to come, left in a request's extensions by a server that is not hyper, or by a test.
 ///
-/// The layer takes it out of every request that makes an offer. It is awaited only after the service
+/// It belongs on requests that can make an offer, those with an `Upgrade` field and extended CONNECTs;
+/// the layer takes it out of them, and does not look for it on others. Where hyper left its own
+/// handle, that one counts. It is awaited only after the service
 /// accepted and the 101 (200 on HTTP/2 and 3) was returned; where that does not happen, it is dropped.
 ///
 /// # Examples

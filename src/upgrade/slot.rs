@@ -37,7 +37,7 @@ impl Slot {
     pub(crate) fn new(acceptance: Acceptance) -> Arc<Self> {
         Arc::new(Self {
             claimed: AtomicBool::new(false),
-            content_read: AtomicBool::new(acceptance.content_limit().is_none()),
+            content_read: AtomicBool::new(acceptance.content().is_none()),
             state: Mutex::new(State::Waiting(None)),
             acceptance,
         })
@@ -63,7 +63,8 @@ impl Slot {
 
     /// The service accepted: lets the handle go to whoever awaits it.
     ///
-    /// Returns whether there can be anybody: the `OnUpgrade` may have been dropped.
+    /// Returns whether there can be anybody: the `OnUpgrade` may have been dropped, or was never
+    /// taken and gone with the request. A clone of the request that still holds it counts.
     pub(crate) fn hand_over(self: &Arc<Self>, handle: Handle) -> bool {
         if Arc::strong_count(self) == 1 {
             return false;
@@ -106,18 +107,18 @@ impl Slot {
     }
 
     pub(super) fn poll_handle(&self, cx: &mut Context<'_>) -> Poll<Result<Handle, Kind>> {
+        // Wakers are somebody else's code, so they are cloned and dropped outside of the lock.
+        let waker = cx.waker().clone();
         let mut state = self.lock();
-        match mem::replace(&mut *state, State::Over(Kind::Taken)) {
+        let before = mem::replace(&mut *state, State::Over(Kind::Taken));
+        if let State::Waiting(_) = before {
+            *state = State::Waiting(Some(waker));
+        }
+        drop(state);
+        match before {
             State::Handed(handle) => Poll::Ready(Ok(handle)),
             State::Over(why) => Poll::Ready(Err(why)),
-            State::Waiting(waker) => {
-                let waker = match waker {
-                    Some(waker) if waker.will_wake(cx.waker()) => waker,
-                    _ => cx.waker().clone(),
-                };
-                *state = State::Waiting(Some(waker));
-                Poll::Pending
-            }
+            State::Waiting(_) => Poll::Pending,
         }
     }
 

@@ -1,8 +1,11 @@
 //! The host and port a request was sent to (RFC 9110 7.2, RFC 9113 8.3.1).
 
-use http::{Version, header::HOST, request::Parts};
+use http::{Version, request::Parts};
 
-use crate::refusal::{Refusal, RefusalKind};
+use crate::{
+    fields::{Fields, Lines},
+    refusal::{Refusal, RefusalKind},
+};
 
 /// A host and, where one was written, a port.
 #[derive(Clone, Copy, Debug)]
@@ -17,54 +20,49 @@ impl<'a> HostPort<'a> {
         let text = std::str::from_utf8(text).ok()?;
         let end = match text.strip_prefix('[') {
             Some(literal) => literal.find(']')? + 2,
-            None => text.find(':').unwrap_or(text.len()),
+            None => text
+                .bytes()
+                .position(|b| !is_host_char(b))
+                .unwrap_or(text.len()),
         };
         let (host, port) = text.split_at_checked(end)?;
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => None,
-            None => return None,
-            // RFC 3986 3.2.3: a colon with no digits behind it stands for the default port.
-            Some("") => None,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                Some(digits.parse().ok()?)
-            }
-            Some(_) => return None,
+        let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let sound = match literal {
+            Some(literal) => literal.bytes().all(|b| b == b':' || is_host_char(b)),
+            None => true,
         };
-        is_host(host).then_some(Self { host, port })
+        let is_empty = literal.unwrap_or(host).is_empty();
+        (sound && !is_empty).then_some(Self {
+            host,
+            port: parse_port(port)?,
+        })
     }
 
     /// Where the request was sent: the one `Host` over HTTP/1.1 (an absolute target overrules it,
     /// RFC 9112 3.2.2), `:authority` over HTTP/2 and 3.
-    pub(super) fn of_request(head: &'a Parts) -> Result<Self, Refusal> {
-        let mut lines = head.headers.get_all(HOST).iter();
-        let host = lines.next();
-        if lines.next().is_some() {
-            return Err(refuse("`Host` came more than once"));
-        }
-        let host = match host.map(|line| Self::parse(line.as_bytes())) {
-            None => None,
-            Some(Some(host)) => Some(host),
-            Some(None) => return Err(refuse("`Host` is not a host with an optional port")),
+    pub(super) fn of_request(fields: &Fields<'a>, head: &'a Parts) -> Result<Self, Refusal> {
+        let host = match fields.host {
+            Lines::None => None,
+            Lines::One(line) => match Self::parse(line.as_bytes()) {
+                Some(host) => Some(host),
+                None => return Err(refuse("`Host` is not a host with an optional port")),
+            },
+            Lines::Many => return Err(refuse("`Host` came more than once")),
         };
-        let authority = head
-            .uri
-            .authority()
-            .map(|a| Self::parse(a.as_str().as_bytes()));
-        match (authority, host) {
-            (Some(None), _) => Err(refuse(
+        let Some(authority) = head.uri.authority() else {
+            return host.ok_or_else(|| refuse("`Host` is missing"));
+        };
+        let Some(target) = Self::parse(authority.as_str().as_bytes()) else {
+            return Err(refuse(
                 "the request's authority is not a host with an optional port",
-            )),
-            (Some(Some(_)), None) if head.version < Version::HTTP_2 => {
-                Err(refuse("`Host` is missing"))
-            }
-            (Some(Some(target)), Some(host))
-                if head.version >= Version::HTTP_2 && !target.is(&host) =>
-            {
+            ));
+        };
+        match host {
+            None if head.version < Version::HTTP_2 => Err(refuse("`Host` is missing")),
+            Some(host) if head.version >= Version::HTTP_2 && !target.is(&host) => {
                 Err(refuse("`Host` and `:authority` differ"))
             }
-            (Some(Some(target)), _) => Ok(target),
-            (None, Some(host)) => Ok(host),
-            (None, None) => Err(refuse("`Host` is missing")),
+            _ => Ok(target),
         }
     }
 
@@ -78,23 +76,37 @@ fn refuse(hint: &'static str) -> Refusal {
     Refusal::new(RefusalKind::Host, hint)
 }
 
-/// The characters a host is written with (RFC 3986 3.2.2), or an IP literal in brackets.
-fn is_host(host: &str) -> bool {
-    match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-        Some(literal) => {
-            !literal.is_empty()
-                && literal
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b":.-_~%".contains(&b))
-        }
-        None => {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b))
-        }
+/// What stands behind a host: nothing, or a colon and digits. A colon alone stands for the default
+/// port (RFC 3986 3.2.3).
+fn parse_port(text: &str) -> Option<Option<u16>> {
+    match text.strip_prefix(':') {
+        None => text.is_empty().then_some(None),
+        Some("") => Some(None),
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok().map(Some),
+        Some(_) => None,
     }
 }
+
+/// `unreserved`, `sub-delims` and the sign of an escape (RFC 3986 3.2.2).
+const fn is_host_char(byte: u8) -> bool {
+    byte < 128 && HOST_CHARS >> byte & 1 == 1
+}
+
+/// A bit for each character of a host.
+const HOST_CHARS: u128 = {
+    let mut bits = 0;
+    let mut byte = 0;
+    while byte < 128 {
+        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+            | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
+            | b'*' | b'+' | b',' | b';' | b'=')
+        {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    bits
+};
 
 #[cfg(test)]
 mod tests {

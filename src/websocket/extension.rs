@@ -8,7 +8,8 @@ use crate::grammar::{InvalidParams, List, Param, Params, is_token, split_params}
 
 /// The extensions a client offers, in its order of preference.
 ///
-/// They are checked once, when they are read. The layer selects none: a handler whose engine speaks
+/// They are read and checked where a handler asks for them, so that nobody pays who does not; with
+/// feature `axum` they are an extractor. The layer selects none: a handler whose engine speaks
 /// one writes `Sec-WebSocket-Extensions` into its 101, which is left as it is.
 ///
 /// ```text

@@ -2,18 +2,15 @@
 
 use http::{
     HeaderValue, Method, StatusCode, Version,
-    header::{ALLOW, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
+    header::{ALLOW, SEC_WEBSOCKET_VERSION},
     request::Parts,
 };
 
-use super::{
-    authority::HostPort,
-    extension::{ExtensionOffers, MalformedExtensions},
-    key::Key,
-    options::WebSocket,
-    subprotocol,
+use super::{authority::HostPort, key::Key, options::WebSocket, subprotocol};
+use crate::{
+    fields::{Fields, Lines},
+    refusal::{Refusal, RefusalKind},
 };
-use crate::refusal::{Refusal, RefusalKind};
 
 /// A handshake that was found sound, with what the answer to it depends on.
 #[derive(Clone, Debug)]
@@ -22,28 +19,29 @@ pub(crate) struct Handshake {
     pub(crate) key: Option<Key>,
     /// The index of the selected subprotocol among those of the policy.
     pub(crate) subprotocol: Option<usize>,
-    pub(crate) extensions: ExtensionOffers,
 }
 
 impl Handshake {
-    /// Rules 9 to 11. `head` is that of a request that offers WebSocket.
-    pub(crate) fn check(options: &WebSocket, head: &Parts) -> Result<Self, Refusal> {
+    /// Rules 9 to 11, for a request that offers WebSocket.
+    pub(crate) fn check(
+        options: &WebSocket,
+        fields: &Fields<'_>,
+        head: &Parts,
+    ) -> Result<Self, Refusal> {
         let is_http1 = head.version < Version::HTTP_2;
         method(head, is_http1)?;
-        let target = HostPort::of_request(head)?;
-        version(head, is_http1)?;
-        let key = key(head, is_http1)?;
-        options.origins.check(head, target)?;
-        let subprotocol = subprotocol::select(&options.subprotocols, &head.headers)?;
+        let target = HostPort::of_request(fields, head)?;
+        version(fields.version, is_http1)?;
+        let key = key(fields.key, is_http1)?;
+        options.origins.check(fields.origin, target, head)?;
+        let subprotocol = match fields.subprotocol {
+            Lines::None => None,
+            _ => subprotocol::select(&options.subprotocols, &fields.subprotocol())?,
+        };
         if options.require_subprotocol && subprotocol.is_none() {
             return Err(subprotocol_required());
         }
-        let extensions = ExtensionOffers::from_headers(&head.headers).map_err(extensions)?;
-        Ok(Self {
-            key,
-            subprotocol,
-            extensions,
-        })
+        Ok(Self { key, subprotocol })
     }
 }
 
@@ -56,13 +54,12 @@ fn method(head: &Parts, is_http1: bool) -> Result<(), Refusal> {
         .with_field(ALLOW, HeaderValue::from_static("GET")))
 }
 
-fn version(head: &Parts, is_http1: bool) -> Result<(), Refusal> {
-    let mut lines = head.headers.get_all(SEC_WEBSOCKET_VERSION).iter();
-    let hint = match (lines.next(), lines.next()) {
-        (Some(line), None) if line == "13" => return Ok(()),
-        (None, _) => "`Sec-WebSocket-Version` is missing, 13 is required",
-        (Some(_), None) => "`Sec-WebSocket-Version` is not 13",
-        (Some(_), Some(_)) => "`Sec-WebSocket-Version` came more than once",
+fn version(lines: Lines<'_>, is_http1: bool) -> Result<(), Refusal> {
+    let hint = match lines {
+        Lines::One(line) if line == "13" => return Ok(()),
+        Lines::None => "`Sec-WebSocket-Version` is missing, 13 is required",
+        Lines::One(_) => "`Sec-WebSocket-Version` is not 13",
+        Lines::Many => "`Sec-WebSocket-Version` came more than once",
     };
     let refusal = Refusal::new(RefusalKind::WebSocketVersion, hint)
         .with_field(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -73,15 +70,15 @@ fn version(head: &Parts, is_http1: bool) -> Result<(), Refusal> {
     })
 }
 
-fn key(head: &Parts, is_http1: bool) -> Result<Option<Key>, Refusal> {
+fn key(lines: Lines<'_>, is_http1: bool) -> Result<Option<Key>, Refusal> {
     if is_http1 {
-        return Key::from_headers(&head.headers).map(Some);
+        return Key::read(lines).map(Some);
     }
     // RFC 8441 5: the field is not used there; what a bridging proxy left in is answered.
-    let bridged = head.headers.contains_key(SEC_WEBSOCKET_KEY);
-    Ok(bridged
-        .then(|| Key::from_headers(&head.headers).ok())
-        .flatten())
+    Ok(match lines {
+        Lines::None => None,
+        _ => Key::read(lines).ok(),
+    })
 }
 
 #[cold]
@@ -89,9 +86,4 @@ fn subprotocol_required() -> Refusal {
     let hint =
         "`Sec-WebSocket-Protocol` names none of the subprotocols spoken here, and one is required";
     Refusal::new(RefusalKind::SubprotocolRequired, hint)
-}
-
-#[cold]
-fn extensions(error: MalformedExtensions) -> Refusal {
-    Refusal::new(RefusalKind::MalformedExtensions, error.to_string())
 }

@@ -1,13 +1,13 @@
 //! `Sec-WebSocket-Key` and the value that accepts it (RFC 6455 4.2.1 item 5, 4.2.2 item 5.4).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{
-    HeaderMap, HeaderValue,
-    header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY},
-};
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_ACCEPT};
 use sha1::{Digest, Sha1};
 
-use crate::refusal::{Refusal, RefusalKind};
+use crate::{
+    fields::Lines,
+    refusal::{Refusal, RefusalKind},
+};
 
 /// A key that was checked, in the text that its accept value is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,35 +19,27 @@ impl Key {
     pub(crate) const STAND_IN: HeaderValue = HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA==");
 
     /// Reads the one key of a request.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let mut lines = headers.get_all(SEC_WEBSOCKET_KEY).iter();
-        let Some(line) = lines.next() else {
-            return Err(refuse("`Sec-WebSocket-Key` is missing"));
-        };
-        if lines.next().is_some() {
-            return Err(refuse("`Sec-WebSocket-Key` came more than once"));
+    pub(super) fn read(lines: Lines<'_>) -> Result<Self, Refusal> {
+        match lines {
+            Lines::None => Err(refuse("`Sec-WebSocket-Key` is missing")),
+            Lines::One(line) => Self::parse(line.as_bytes()),
+            Lines::Many => Err(refuse("`Sec-WebSocket-Key` came more than once")),
         }
-        Self::parse(line.as_bytes())
     }
 
-    /// Exactly the canonical base64 of 16 octets: bits that stand for nothing are zero.
+    /// Exactly the canonical base64 of 16 octets: 22 digits, of which the last has two bits that
+    /// count and four that are zero, and two signs of padding (RFC 4648 3.5).
     fn parse(text: &[u8]) -> Result<Self, Refusal> {
-        let mut octets = [0; 66];
-        // Decoding into a fixed buffer: what is longer than it is refused as too long.
-        match STANDARD.decode_slice(text, &mut octets) {
-            Ok(16) => {}
-            Ok(length) => return Err(wrong_length(length)),
-            Err(base64::DecodeSliceError::OutputSliceTooSmall) => {
-                return Err(refuse(
-                    "`Sec-WebSocket-Key` is far too long, 16 octets are required",
-                ));
-            }
-            Err(_) => return Err(refuse("`Sec-WebSocket-Key` is not canonical base64")),
+        let Ok(key): Result<[u8; KEY_LENGTH], _> = text.try_into() else {
+            return Err(explain(text));
+        };
+        let [digits @ .., last, b'=', b'='] = &key else {
+            return Err(explain(text));
+        };
+        if !matches!(last, b'A' | b'Q' | b'g' | b'w') || !digits.iter().all(|b| is_digit(*b)) {
+            return Err(explain(text));
         }
-        match text.try_into() {
-            Ok(text) => Ok(Self(text)),
-            Err(_) => Err(refuse("`Sec-WebSocket-Key` is not canonical base64")),
-        }
+        Ok(Self(key))
     }
 
     /// Writes `Sec-WebSocket-Accept`: the base64 of SHA-1 over the key and the protocol's GUID.
@@ -70,13 +62,39 @@ fn refuse(hint: &'static str) -> Refusal {
     Refusal::new(RefusalKind::WebSocketKey, hint)
 }
 
+/// What is wrong with a text that is not a key.
 #[cold]
-fn wrong_length(length: usize) -> Refusal {
-    Refusal::new(
-        RefusalKind::WebSocketKey,
-        format!("`Sec-WebSocket-Key` decodes to {length} octets, 16 are required"),
-    )
+fn explain(text: &[u8]) -> Refusal {
+    let mut octets = [0; 66];
+    match STANDARD.decode_slice(text, &mut octets) {
+        Ok(length) => Refusal::new(
+            RefusalKind::WebSocketKey,
+            format!("`Sec-WebSocket-Key` decodes to {length} octets, 16 are required"),
+        ),
+        Err(base64::DecodeSliceError::OutputSliceTooSmall) => {
+            refuse("`Sec-WebSocket-Key` is far too long, 16 octets are required")
+        }
+        Err(_) => refuse("`Sec-WebSocket-Key` is not canonical base64"),
+    }
 }
+
+/// A digit of base64 (RFC 4648 4).
+const fn is_digit(byte: u8) -> bool {
+    byte < 128 && DIGITS >> byte & 1 == 1
+}
+
+/// A bit for each digit.
+const DIGITS: u128 = {
+    let mut bits = 0;
+    let mut byte = 0;
+    while byte < 128 {
+        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/') {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    bits
+};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_LENGTH: usize = 24;
@@ -87,6 +105,19 @@ mod tests {
     use http::{HeaderMap, header::SEC_WEBSOCKET_ACCEPT};
 
     use super::Key;
+
+    #[test]
+    fn a_key_is_what_the_decoder_takes_for_16_octets() {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        for byte in 0..=u8::MAX {
+            for at in [0, 20, 21, 22, 23] {
+                let mut text = *b"dGhlIHNhbXBsZSBub25jZQ==";
+                text[at] = byte;
+                let decodes = STANDARD.decode(text).is_ok_and(|octets| octets.len() == 16);
+                assert_eq!(Key::parse(&text).is_ok(), decodes, "{byte:#x} at {at}");
+            }
+        }
+    }
 
     #[track_caller]
     fn refuses(text: &str, hint: &str) {

@@ -17,7 +17,10 @@ use crate::grammar::is_token;
 /// 3. there is one `Sec-WebSocket-Version`, and it is `13`, else 426 (400 on HTTP/2 and 3);
 /// 4. there is one `Sec-WebSocket-Key` of 16 octets, else 400 (not asked on HTTP/2 and 3);
 /// 5. `Origin` is allowed, else 403;
-/// 6. the offered subprotocols are unique tokens, the extensions follow their grammar, else 400.
+/// 6. the offered subprotocols are unique tokens, else 400.
+///
+/// The extensions that are offered are left to the handler: see
+/// [`ExtensionOffers`](crate::websocket::ExtensionOffers).
 ///
 /// # Examples
 ///

@@ -2,10 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderValue, header, header::ORIGIN, request::Parts};
+use http::{HeaderValue, header, request::Parts};
 
 use super::authority::HostPort;
 use crate::{
+    fields::Lines,
     grammar::{List, split_params},
     refusal::{Refusal, RefusalKind},
 };
@@ -31,17 +32,18 @@ pub(super) enum Origins {
 
 impl Origins {
     /// No `Origin` at all passes: what sends none is no browser, and could write what it likes.
-    pub(super) fn check(&self, head: &Parts, target: HostPort<'_>) -> Result<(), Refusal> {
-        let mut lines = head.headers.get_all(ORIGIN).iter();
-        let Some(line) = lines.next() else {
-            return Ok(());
+    pub(super) fn check(
+        &self,
+        lines: Lines<'_>,
+        target: HostPort<'_>,
+        head: &Parts,
+    ) -> Result<(), Refusal> {
+        let line = match lines {
+            _ if matches!(self, Self::Any) => return Ok(()),
+            Lines::None => return Ok(()),
+            Lines::One(line) => line,
+            Lines::Many => return Err(refuse("`Origin` came more than once")),
         };
-        if matches!(self, Self::Any) {
-            return Ok(());
-        }
-        if lines.next().is_some() {
-            return Err(refuse("`Origin` came more than once"));
-        }
         let Ok(text) = line.to_str() else {
             return Err(refuse("`Origin` is not an origin"));
         };
@@ -51,13 +53,11 @@ impl Origins {
             Self::List(list) => {
                 Parsed::parse(text).is_some_and(|o| list.iter().any(|own| own.is(&o)))
             }
-            Self::SameHost => Parsed::parse(text).is_some_and(|o| o.is_of(target)),
-            Self::SameForwardedHost => {
-                Parsed::parse(text).is_some_and(|o| match forwarded_host(head) {
-                    Some(host) => host.is_some_and(|host| o.is_of(host)),
-                    None => o.is_of(target),
-                })
-            }
+            Self::SameHost => is_of(text, target),
+            Self::SameForwardedHost => match forwarded_host(head) {
+                Some(host) => host.is_some_and(|host| is_of(text, host)),
+                None => is_of(text, target),
+            },
         };
         if allowed {
             Ok(())
@@ -138,16 +138,25 @@ impl<'a> Parsed<'a> {
             port: port.or(default_port(scheme)),
         })
     }
+}
 
-    /// Whether a page of this origin was served by `target`. Where `target` has no port written,
-    /// it is the default one of the page's own scheme, for TLS may end at a proxy in front.
-    fn is_of(&self, target: HostPort<'_>) -> bool {
-        let Some(default) = default_port(self.scheme) else {
-            return false;
-        };
-        self.port == Some(target.port.unwrap_or(default))
-            && self.host.eq_ignore_ascii_case(target.host)
-    }
+/// Whether a page of this origin was served by `target`. Where `target` has no port written, it is
+/// the default one of the page's own scheme, for TLS may end at a proxy in front.
+fn is_of(origin: &str, target: HostPort<'_>) -> bool {
+    let Some((default, authority)) = split_scheme(origin) else {
+        return false;
+    };
+    let Some(page) = HostPort::parse(authority.as_bytes()) else {
+        return false;
+    };
+    page.port.unwrap_or(default) == target.port.unwrap_or(default)
+        && page.host.eq_ignore_ascii_case(target.host)
+}
+
+/// The default port of an origin that a page can have, and what stands behind its scheme.
+fn split_scheme(origin: &str) -> Option<(u16, &str)> {
+    let (scheme, rest) = origin.split_at_checked(origin.bytes().position(|b| b == b':')?)?;
+    Some((default_port(scheme)?, rest.strip_prefix("://")?))
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -161,14 +170,13 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// The host as the nearest proxy tells it, who writes the last member: `Forwarded` (RFC 7239), else
-/// `X-Forwarded-Host`. `None` if neither is there, `Some(None)` if it cannot be read.
+/// The host as the nearest proxy tells it, who writes the last member: `Forwarded` (RFC 7239) where
+/// that names one, else `X-Forwarded-Host`. `None` if there is neither, `Some(None)` if it cannot be
+/// read.
 fn forwarded_host(head: &Parts) -> Option<Option<HostPort<'_>>> {
-    if let Some(member) = List::new(head.headers.get_all(header::FORWARDED))
-        .iter()
-        .last()
-    {
-        return forwarded_param(member).map(HostPort::parse);
+    let forwarded = List::new(head.headers.get_all(header::FORWARDED));
+    if let Some(host) = forwarded.iter_all().last().and_then(forwarded_param) {
+        return Some(HostPort::parse(host));
     }
     let mut lines = head.headers.get_all("x-forwarded-host").iter();
     let line: &HeaderValue = lines.next_back()?;
@@ -205,7 +213,7 @@ mod tests {
     use http::{Request, request::Parts};
 
     use super::{Origin, Origins};
-    use crate::websocket::authority::HostPort;
+    use crate::{fields::Fields, websocket::authority::HostPort};
 
     fn head(host: &str, fields: &[(&str, &str)]) -> Parts {
         let mut request = Request::get("/").header("host", host);
@@ -218,9 +226,10 @@ mod tests {
     #[track_caller]
     fn check(origins: &Origins, host: &str, fields: &[(&str, &str)], expected: bool) {
         let head = head(host, fields);
-        let target = HostPort::of_request(&head).unwrap();
+        let read = Fields::read(&head.headers);
+        let target = HostPort::of_request(&read, &head).unwrap();
         assert_eq!(
-            origins.check(&head, target).is_ok(),
+            origins.check(read.origin, target, &head).is_ok(),
             expected,
             "{host} {fields:?}"
         );

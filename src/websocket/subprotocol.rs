@@ -1,28 +1,37 @@
 //! `Sec-WebSocket-Protocol` (RFC 6455 4.2.1 item 8, 4.2.2 item 5.5).
 
-use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+use http::HeaderValue;
 
 use crate::{
-    grammar::{List, is_token},
+    grammar::{List, MAX_MEMBERS, is_token},
     refusal::{Refusal, RefusalKind},
 };
 
 /// Returns the index of the first of `ours` that the client offers too, compared exactly.
-pub(super) fn select(ours: &[HeaderValue], headers: &HeaderMap) -> Result<Option<usize>, Refusal> {
-    let theirs = List::new(headers.get_all(SEC_WEBSOCKET_PROTOCOL));
+pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<usize>, Refusal> {
     let mut best = None;
-    for (at, member) in theirs.iter().enumerate() {
+    let mut seen: [&[u8]; MAX_MEMBERS] = [&[]; MAX_MEMBERS];
+    let mut members = theirs.iter();
+    // There is a place for as many members as are read.
+    for at in 0..seen.len() {
+        let Some(member) = members.next() else {
+            break;
+        };
         if !is_token(member) {
             return Err(refuse("`Sec-WebSocket-Protocol` is not a list of tokens"));
         }
-        if theirs.iter().take(at).any(|before| before == member) {
+        let (before, places) = seen.split_at_mut(at);
+        if before.contains(&member) {
             return Err(refuse("`Sec-WebSocket-Protocol` names a subprotocol twice"));
+        }
+        if let Some(place) = places.first_mut() {
+            *place = member;
         }
         if let Some(own) = ours.iter().position(|own| own.as_bytes() == member) {
             best = Some(best.map_or(own, |best: usize| best.min(own)));
         }
     }
-    if theirs.is_overlong() {
+    if members.is_cut() {
         return Err(refuse(
             "`Sec-WebSocket-Protocol` has more members than are read",
         ));
@@ -40,6 +49,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 
     use super::select;
+    use crate::grammar::List;
 
     fn headers(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -49,11 +59,15 @@ mod tests {
         headers
     }
 
+    fn list(headers: &HeaderMap) -> List<'_> {
+        List::new(headers.get_all(SEC_WEBSOCKET_PROTOCOL))
+    }
+
     #[track_caller]
     fn selects(lines: &[&str], expected: Option<usize>) {
         let ours = ["v2", "v1"].map(HeaderValue::from_static);
         assert_eq!(
-            select(&ours, &headers(lines)).unwrap(),
+            select(&ours, &list(&headers(lines))).unwrap(),
             expected,
             "{lines:?}"
         );
@@ -61,7 +75,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(lines: &[&str]) {
-        assert!(select(&[], &headers(lines)).is_err(), "{lines:?}");
+        assert!(select(&[], &list(&headers(lines))).is_err(), "{lines:?}");
     }
 
     #[test]
@@ -87,6 +101,6 @@ mod tests {
         refuses(&["a;b"]);
         let many: Vec<String> = (0..200).map(|n| n.to_string()).collect();
         refuses(&[&many.join(",")]);
-        assert!(select(&[], &headers(&["a, A"])).is_ok());
+        assert!(select(&[], &list(&headers(&["a, A"]))).is_ok());
     }
 }
