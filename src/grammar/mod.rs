@@ -5,10 +5,12 @@
 //!
 //! [RFC 9110 section 5.6]: https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6
 
+mod bytes;
 mod list;
 mod param;
 mod token;
 
+pub(crate) use self::bytes::ByteSet;
 pub use self::{
     list::{List, MAX_MEMBERS, Members},
     param::{InvalidParams, Param, Params, split_params},

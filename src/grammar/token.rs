@@ -1,5 +1,7 @@
 //! `token`, optional whitespace and quoting (RFC 9110 5.6.2 to 5.6.4).
 
+use super::bytes::{ByteSet, find_either};
+
 /// Returns whether `bytes` is a `token`: one or more `tchar`s and nothing else.
 ///
 /// ```text
@@ -20,15 +22,8 @@
 /// assert!(!is_token(b""));
 /// ```
 #[must_use]
-pub const fn is_token(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        if !is_tchar(*first) {
-            return false;
-        }
-        rest = tail;
-    }
-    !bytes.is_empty()
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && TCHARS.contains_all(bytes)
 }
 
 /// Returns `bytes` without the spaces and tabs at both ends (`OWS`).
@@ -51,10 +46,7 @@ pub const fn trim_ows(bytes: &[u8]) -> &[u8] {
 
 /// Splits at the first `delimiter` outside a quoted string; a string left open runs to the end.
 pub(super) fn split_unquoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
-    match bytes
-        .iter()
-        .position(|byte| *byte == delimiter || *byte == b'"')
-    {
+    match find_either(bytes, delimiter, b'"') {
         None => (bytes, None),
         Some(at) if bytes.get(at) == Some(&delimiter) => {
             let (head, rest) = bytes.split_at(at);
@@ -83,28 +75,7 @@ fn split_quoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
     (bytes, None)
 }
 
-const fn is_tchar(byte: u8) -> bool {
-    byte < 128 && TCHARS >> byte & 1 == 1
-}
-
-/// A bit for each `tchar`.
-const TCHARS: u128 = {
-    let mut bits = 0;
-    let mut byte = 0;
-    while byte < 128 {
-        if is_listed(byte) {
-            bits |= 1 << byte;
-        }
-        byte += 1;
-    }
-    bits
-};
-
-const fn is_listed(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-        | b'`' | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
-}
+static TCHARS: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,15 @@ use http::{Version, request::Parts};
 
 use crate::{
     fields::{Fields, Lines},
+    grammar::ByteSet,
     refusal::{Refusal, RefusalKind},
 };
 
 /// A host and, where one was written, a port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HostPort<'a> {
+    /// Both as they were written.
+    pub(super) text: &'a str,
     pub(super) host: &'a str,
     pub(super) port: Option<u16>,
 }
@@ -22,17 +25,18 @@ impl<'a> HostPort<'a> {
             Some(literal) => literal.find(']')? + 2,
             None => text
                 .bytes()
-                .position(|b| !is_host_char(b))
+                .position(|b| !HOST_CHARS.contains(b))
                 .unwrap_or(text.len()),
         };
         let (host, port) = text.split_at_checked(end)?;
         let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let sound = match literal {
-            Some(literal) => literal.bytes().all(|b| b == b':' || is_host_char(b)),
+            Some(literal) => literal.bytes().all(|b| b == b':' || HOST_CHARS.contains(b)),
             None => true,
         };
         let is_empty = literal.unwrap_or(host).is_empty();
         (sound && !is_empty).then_some(Self {
+            text,
             host,
             port: parse_port(port)?,
         })
@@ -88,25 +92,7 @@ fn parse_port(text: &str) -> Option<Option<u16>> {
 }
 
 /// `unreserved`, `sub-delims` and the sign of an escape (RFC 3986 3.2.2).
-const fn is_host_char(byte: u8) -> bool {
-    byte < 128 && HOST_CHARS >> byte & 1 == 1
-}
-
-/// A bit for each character of a host.
-const HOST_CHARS: u128 = {
-    let mut bits = 0;
-    let mut byte = 0;
-    while byte < 128 {
-        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-            | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
-            | b'*' | b'+' | b',' | b';' | b'=')
-        {
-            bits |= 1 << byte;
-        }
-        byte += 1;
-    }
-    bits
-};
+static HOST_CHARS: ByteSet = ByteSet::alphanumeric_and(b"-._~%!$&'()*+,;=");
 
 #[cfg(test)]
 mod tests {

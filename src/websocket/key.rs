@@ -6,6 +6,7 @@ use sha1::{Digest, Sha1};
 
 use crate::{
     fields::Lines,
+    grammar::ByteSet,
     refusal::{Refusal, RefusalKind},
 };
 
@@ -36,7 +37,7 @@ impl Key {
         let [digits @ .., last, b'=', b'='] = &key else {
             return Err(explain(text));
         };
-        if !matches!(last, b'A' | b'Q' | b'g' | b'w') || !digits.iter().all(|b| is_digit(*b)) {
+        if !matches!(last, b'A' | b'Q' | b'g' | b'w') || !DIGITS.contains_all(digits) {
             return Err(explain(text));
         }
         Ok(Self(key))
@@ -78,23 +79,8 @@ fn explain(text: &[u8]) -> Refusal {
     }
 }
 
-/// A digit of base64 (RFC 4648 4).
-const fn is_digit(byte: u8) -> bool {
-    byte < 128 && DIGITS >> byte & 1 == 1
-}
-
-/// A bit for each digit.
-const DIGITS: u128 = {
-    let mut bits = 0;
-    let mut byte = 0;
-    while byte < 128 {
-        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/') {
-            bits |= 1 << byte;
-        }
-        byte += 1;
-    }
-    bits
-};
+/// The digits of base64 (RFC 4648 4).
+static DIGITS: ByteSet = ByteSet::alphanumeric_and(b"+/");
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_LENGTH: usize = 24;

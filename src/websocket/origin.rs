@@ -131,7 +131,7 @@ impl<'a> Parsed<'a> {
         let mut letters = scheme.bytes();
         let sound = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
             && letters.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-        let HostPort { host, port } = HostPort::parse(rest.as_bytes())?;
+        let HostPort { host, port, .. } = HostPort::parse(rest.as_bytes())?;
         sound.then_some(Self {
             scheme,
             host,
@@ -146,6 +146,9 @@ fn is_of(origin: &str, target: HostPort<'_>) -> bool {
     let Some((default, authority)) = split_scheme(origin) else {
         return false;
     };
+    if authority == target.text {
+        return true;
+    }
     let Some(page) = HostPort::parse(authority.as_bytes()) else {
         return false;
     };

@@ -3,29 +3,21 @@
 use http::HeaderValue;
 
 use crate::{
-    grammar::{List, MAX_MEMBERS, is_token},
+    grammar::{List, is_token},
     refusal::{Refusal, RefusalKind},
 };
 
 /// Returns the index of the first of `ours` that the client offers too, compared exactly.
 pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<usize>, Refusal> {
+    let mut seen = Seen::default();
     let mut best = None;
-    let mut seen: [&[u8]; MAX_MEMBERS] = [&[]; MAX_MEMBERS];
     let mut members = theirs.iter();
-    // There is a place for as many members as are read.
-    for at in 0..seen.len() {
-        let Some(member) = members.next() else {
-            break;
-        };
+    for member in members.by_ref() {
         if !is_token(member) {
             return Err(refuse("`Sec-WebSocket-Protocol` is not a list of tokens"));
         }
-        let (before, places) = seen.split_at_mut(at);
-        if before.contains(&member) {
+        if !seen.is_new(member) {
             return Err(refuse("`Sec-WebSocket-Protocol` names a subprotocol twice"));
-        }
-        if let Some(place) = places.first_mut() {
-            *place = member;
         }
         if let Some(own) = ours.iter().position(|own| own.as_bytes() == member) {
             best = Some(best.map_or(own, |best: usize| best.min(own)));
@@ -37,6 +29,31 @@ pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<u
         ));
     }
     Ok(best)
+}
+
+/// The members before; only a list of more than a few costs an allocation.
+#[derive(Default)]
+struct Seen<'a> {
+    first: [Option<&'a [u8]>; 4],
+    more: Vec<&'a [u8]>,
+}
+
+impl<'a> Seen<'a> {
+    fn is_new(&mut self, member: &'a [u8]) -> bool {
+        for place in &mut self.first {
+            match place {
+                Some(other) if *other == member => return false,
+                Some(_) => {}
+                None => {
+                    *place = Some(member);
+                    return true;
+                }
+            }
+        }
+        let is_new = !self.more.contains(&member);
+        self.more.push(member);
+        is_new
+    }
 }
 
 #[cold]
