@@ -38,6 +38,9 @@
 //! A route needs `any(..)`: an extended CONNECT is no `GET`. With
 //! [`Policy::translate_connect`](crate::Policy::translate_connect) and the layer around the whole
 //! router, `get(..)` will do.
+//!
+//! Beware of `any(..).route_layer(..)`: axum takes `any` for a fallback, which the `route_layer` of a
+//! `MethodRouter` leaves out. `any(..).layer(..)` is right, and so is the `route_layer` of a `Router`.
 
 use std::convert::Infallible;
 

@@ -6,7 +6,10 @@ pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
     /// Makes the set of all ASCII letters and digits, and of these.
-    #[expect(clippy::indexing_slicing, reason = "done by the compiler, which checks")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "done by the compiler, which checks"
+    )]
     pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {
         let mut table = [false; 256];
         let mut byte = 0;

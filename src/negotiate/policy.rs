@@ -65,6 +65,14 @@ impl Policy {
 
     /// Switches to this protocol, or one added by [`or`](Self::or), where a request offers it; every
     /// other request passes.
+    ///
+    /// That includes an extended CONNECT for another protocol, which its service should refuse as a
+    /// method it does not know; a 2xx to it is turned into 501.
+    ///
+    /// # Security
+    ///
+    /// `Origin` is checked on offers of WebSocket. If other requests of the route change something,
+    /// guard them too, by tower-http's `CsrfLayer` for example.
     pub fn offer(spoken: impl Into<Spoken>) -> Self {
         Self::new(Mode::Offer).or(spoken)
     }
