@@ -72,6 +72,12 @@ impl<'a> List<'a> {
     /// Returns whether `token` is a member, compared without case.
     #[must_use]
     pub fn contains(&self, token: &str) -> bool {
+        // What nearly every list is: one line with one member.
+        if let Source::Line(line) = self.0 {
+            if line.eq_ignore_ascii_case(token.as_bytes()) {
+                return true;
+            }
+        }
         self.iter()
             .any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
