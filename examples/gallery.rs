@@ -209,7 +209,10 @@ async fn echo_bytes(mut io: Upgraded, change: impl Fn(&mut [u8])) {
 }
 
 /// Serves until the listener fails.
-pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+) -> Result<(), Box<dyn Error>> {
     let app = app()?;
     loop {
         let (stream, _) = listener.accept().await?;
