@@ -34,7 +34,7 @@ use tokio_tungstenite::{
 };
 use tower::{Layer, ServiceExt as _};
 use tower_upgrade::{
-    OnUpgrade, Policy, Protocol, UpgradeLayer, Upgraded, WebSocket, axum::Content,
+    Head, OnUpgrade, Policy, Protocol, UpgradeLayer, Upgraded, WebSocket, axum::Content,
 };
 
 #[tokio::main]
@@ -68,7 +68,7 @@ pub(crate) fn app() -> Result<Router, Box<dyn Error>> {
         Ok(Policy::require(echo.content_limit(limit)))
     };
     let versions = websocket().subprotocols(["v2", "v1"]);
-    let is_tls = |head: &axum::http::request::Parts| head.extensions.get::<Tls>().is_some();
+    let is_tls = |head: &Head<'_>| head.extensions.get::<Tls>().is_some();
 
     // axum compares the method before a layer of the route is asked, so for `get(..)` routes over
     // HTTP/2 the layer stands around the router.

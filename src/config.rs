@@ -3,16 +3,21 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 
 use crate::{
+    head::Head,
     negotiate::{Policy, Routes},
     refusal::Refusal,
 };
 
 /// One policy for all requests, or a table of them by path.
 #[derive(Clone, Debug)]
-pub struct Policies(Kind);
+pub struct Policies {
+    kind: Kind,
+    /// Whether a request without an offer may be refused anywhere, so that it has to be looked at.
+    has_demands: bool,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -21,15 +26,14 @@ enum Kind {
 }
 
 impl Policies {
-    pub(crate) fn has_demands(&self) -> bool {
-        match &self.0 {
-            Kind::One(policy) => policy.has_demands(),
-            Kind::Table(routes) => routes.has_demands(),
-        }
+    /// Whether a request for this path may be refused though it offers nothing.
+    #[inline]
+    pub(crate) fn demand_of(&self, path: &str) -> bool {
+        self.has_demands && self.find(path).has_demands()
     }
 
     pub(crate) fn find(&self, path: &str) -> &Arc<Policy> {
-        match &self.0 {
+        match &self.kind {
             Kind::One(policy) => policy,
             Kind::Table(routes) => routes.find(path),
         }
@@ -38,24 +42,30 @@ impl Policies {
 
 impl From<Arc<Policy>> for Policies {
     fn from(policy: Arc<Policy>) -> Self {
-        Self(Kind::One(policy))
+        Self {
+            has_demands: policy.has_demands(),
+            kind: Kind::One(policy),
+        }
     }
 }
 
 impl From<Policy> for Policies {
     fn from(policy: Policy) -> Self {
-        Self(Kind::One(Arc::new(policy)))
+        Arc::new(policy).into()
     }
 }
 
 impl From<Routes> for Policies {
     fn from(routes: Routes) -> Self {
-        Self(Kind::Table(Arc::new(routes)))
+        Self {
+            has_demands: routes.has_demands(),
+            kind: Kind::Table(Arc::new(routes)),
+        }
     }
 }
 
 /// A response of the user's own to a refusal.
-pub(crate) type Respond = dyn Fn(&Refusal, &Parts) -> Response<Bytes> + Send + Sync;
+pub(crate) type Respond = dyn Fn(&Refusal, &Head<'_>) -> Response<Bytes> + Send + Sync;
 
 /// What all clones of a service share.
 #[derive(Clone)]
@@ -74,9 +84,9 @@ impl Config {
 
     /// Answers a request with a refusal.
     #[cold]
-    pub(crate) fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response<Bytes> {
+    pub(crate) fn refuse(&self, refusal: &Refusal, head: &Head<'_>) -> Response<Bytes> {
         let Some(respond) = &self.refuse_with else {
-            return refusal.to_response(&head.headers);
+            return refusal.to_response(head.headers);
         };
         let mut response = respond(refusal, head);
         refusal.complete(&mut response);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 use tower_layer::Layer;
 
 use crate::{
     config::{Config, Policies},
+    head::Head,
     refusal::Refusal,
     service::Upgrade,
 };
@@ -62,7 +63,7 @@ impl UpgradeLayer {
     /// found when the head is gone and are answered in plain text.
     pub fn refuse_with<F>(mut self, respond: F) -> Self
     where
-        F: Fn(&Refusal, &Parts) -> Response<Bytes> + Send + Sync + 'static,
+        F: Fn(&Refusal, &Head<'_>) -> Response<Bytes> + Send + Sync + 'static,
     {
         Arc::make_mut(&mut self.config).refuse_with = Some(Arc::new(respond));
         self

@@ -74,6 +74,7 @@ mod config;
 mod fields;
 mod future;
 pub mod grammar;
+mod head;
 mod layer;
 pub mod negotiate;
 mod protocol;
@@ -87,6 +88,7 @@ pub use self::{
     body::ResponseBody,
     config::Policies,
     future::ResponseFuture,
+    head::Head,
     layer::UpgradeLayer,
     negotiate::{Policy, Routes},
     protocol::{InvalidProtocol, Protocol},

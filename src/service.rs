@@ -5,13 +5,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response, header::UPGRADE, request::Parts};
+use http::{Method, Request, Response, header::UPGRADE};
 use tower_service::Service;
 
 use crate::{
     body::ResponseBody,
     config::{Config, Policies},
     future::ResponseFuture,
+    head::Head,
     negotiate::{self, Acceptance, Decision, Form, Offer, Policy},
     refusal::{Refusal, RefusalKind},
     switch::Switch,
@@ -72,10 +73,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let policies = &self.config.policies;
-        if !may_offer(&request)
-            && (!policies.has_demands() || !policies.find(request.uri().path()).has_demands())
-        {
+        if !may_offer(&request) && !self.config.policies.demand_of(request.uri().path()) {
             return ResponseFuture::passed(self.inner.call(request));
         }
         self.negotiate(request)
@@ -84,102 +82,104 @@ where
 
 /// The one cheap look that nearly every request gets and no more.
 fn may_offer<B>(request: &Request<B>) -> bool {
-    *request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE)
+    matches!(*request.method(), Method::CONNECT) || request.headers().contains_key(UPGRADE)
 }
 
 impl<S> Upgrade<S> {
+    /// Apart from `call`, which it would make dearer for requests that never come here.
     #[inline(never)]
-    fn negotiate<B, R>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
+    fn negotiate<B, R>(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future>
     where
         S: Service<Request<B>, Response = Response<R>>,
     {
-        let (mut head, body) = request.into_parts();
-        let policy = self.config.policies.find(head.uri.path());
-        let is_connect = head.method == Method::CONNECT;
-        let connect = is_connect.then(|| upgrade::connect_protocol(&head.extensions));
-        let offer = Offer::read_with(&head, connect.flatten());
-        let decision = match policy.decide(&offer, &head) {
-            Decision::Pass => match offer.form() {
-                // Rule 5: it is a request for a tunnel, and the handle is what the service needs.
-                Form::Tunnel => Ok(Way::Untouched),
-                Form::Connect(_) => Ok(Way::PassConnect),
-                _ => Ok(Way::Pass),
-            },
-            Decision::Accept(acceptance) => admit(policy, acceptance, &mut head),
-            Decision::Refuse(refusal) => Err(refusal),
-        };
-        let request = |head| Request::from_parts(head, body);
-        match decision {
-            Ok(Way::Accept(switch)) => {
-                ResponseFuture::accepted(self.inner.call(request(head)), switch)
+        let policy = self.config.policies.find(request.uri().path());
+        match way(policy, &mut request) {
+            Ok(Way::Accept(switch)) => ResponseFuture::accepted(self.inner.call(request), switch),
+            Ok(Way::Pass) => ResponseFuture::passed(self.inner.call(request)),
+            Ok(Way::PassConnect) => ResponseFuture::passed_connect(self.inner.call(request)),
+            Err(refusal) => {
+                let response = self.config.refuse(&refusal, &Head::from(&request));
+                ResponseFuture::refused(response)
             }
-            Ok(Way::Untouched) => ResponseFuture::passed(self.inner.call(request(head))),
-            Ok(Way::Pass) => {
-                take_out(&mut head);
-                ResponseFuture::passed(self.inner.call(request(head)))
-            }
-            Ok(Way::PassConnect) => {
-                take_out(&mut head);
-                ResponseFuture::passed_connect(self.inner.call(request(head)))
-            }
-            Err(refusal) => ResponseFuture::refused(self.config.refuse(&refusal, &head)),
         }
     }
 }
 
-/// Where a request goes.
+/// Where a request goes, and what its service is shown of it.
 enum Way {
     Accept(Switch),
     Pass,
     PassConnect,
-    Untouched,
+}
+
+/// Reads the offer, decides on it, and makes the request ready for its way.
+fn way<B>(policy: &Arc<Policy>, request: &mut Request<B>) -> Result<Way, Refusal> {
+    let is_connect = *request.method() == Method::CONNECT;
+    let connect = is_connect.then(|| upgrade::connect_protocol(request.extensions()));
+    let offer = Offer::read_with(Head::from(&*request), connect.flatten());
+    // Rule 5: a request for a tunnel, for which the handle is what the service needs.
+    let is_tunnel = matches!(offer.form(), Form::Tunnel);
+    match policy.decide(&offer) {
+        Decision::Accept(acceptance) => admit(policy, acceptance, request),
+        Decision::Pass if is_tunnel => Ok(Way::Pass),
+        Decision::Pass => Ok(pass(request)),
+        Decision::Refuse(refusal) => Err(refusal),
+    }
 }
 
 /// Rule 7: takes an offer out, with all that could switch the connection.
-fn take_out(head: &mut Parts) {
-    drop(Handle::take(&mut head.extensions));
-    drop(OnUpgrade::take_from(&mut head.extensions));
-    negotiate::strip(&mut head.headers);
+fn pass<B>(request: &mut Request<B>) -> Way {
+    drop(Handle::take(request.extensions_mut()));
+    drop(OnUpgrade::take(request));
+    if *request.method() == Method::CONNECT {
+        return Way::PassConnect;
+    }
+    negotiate::strip(request.headers_mut());
+    Way::Pass
 }
 
 /// Makes ready what an accepted offer needs, and shows it to the service as its policy says.
 ///
 /// Where the server cannot hand the connection over, it passes unless the policy insists (rule 23).
-fn admit(policy: &Policy, acceptance: Acceptance, head: &mut Parts) -> Result<Way, Refusal> {
-    let is_connect = acceptance.is_connect();
+fn admit<B>(
+    policy: &Policy,
+    acceptance: Acceptance,
+    request: &mut Request<B>,
+) -> Result<Way, Refusal> {
     let switch = if policy.is_raw() {
-        ServerHandle::is_in(&head.extensions).then(|| Switch::raw(acceptance))
+        ServerHandle::is_in(request.extensions()).then(|| Switch::raw(acceptance))
     } else {
-        let handle = Handle::take(&mut head.extensions);
+        let handle = Handle::take(request.extensions_mut());
         handle.map(|handle| Switch::new(Slot::new(acceptance), handle))
     };
     let Some(switch) = switch else {
-        return match () {
-            () if policy.is_required() => Err(not_upgradable()),
-            () if is_connect => Ok(Way::PassConnect),
-            () => Ok(Way::Pass),
+        return if policy.is_required() {
+            Err(not_upgradable())
+        } else {
+            Ok(pass(request))
         };
     };
-    if is_connect && policy.translates() {
-        negotiate::translate(head, switch.acceptance());
-        upgrade::forget_connect(&mut head.extensions);
+    let acceptance = switch.acceptance();
+    if acceptance.is_connect() && policy.translates() {
+        negotiate::translate(request, acceptance);
+        upgrade::forget_connect(request.extensions_mut());
     } else if policy.is_raw() {
-        normalise(head, switch.acceptance());
+        normalise(request, acceptance);
     }
     if let Some(slot) = switch.slot() {
-        OnUpgrade::insert(slot, &mut head.extensions);
-        Unread::insert(slot, &mut head.extensions);
+        OnUpgrade::insert(slot, request.extensions_mut());
+        Unread::insert(slot, request.extensions_mut());
     }
     Ok(Way::Accept(switch))
 }
 
 /// Shows a handler with an extractor of its own one clean offer.
-fn normalise(head: &mut Parts, acceptance: &Acceptance) {
+fn normalise<B>(request: &mut Request<B>, acceptance: &Acceptance) {
     if acceptance.is_connect() {
-        negotiate::normalise_subprotocol(&mut head.headers, acceptance);
-        upgrade::normalise_connect(head, acceptance);
+        negotiate::normalise_subprotocol(request.headers_mut(), acceptance);
+        upgrade::normalise_connect(request.extensions_mut(), acceptance);
     } else {
-        negotiate::normalise(&mut head.headers, acceptance);
+        negotiate::normalise(request.headers_mut(), acceptance);
     }
 }
 

@@ -36,6 +36,7 @@ impl ByteSet {
 }
 
 /// Returns where the first of two octets stands, looking at eight places at a time.
+#[inline]
 pub(super) fn find_either(bytes: &[u8], one: u8, other: u8) -> Option<usize> {
     let mut words = bytes.chunks_exact(8);
     let mut passed = 0;

@@ -36,6 +36,7 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// assert_eq!(trim_ows(b" \tupgrade "), b"upgrade");
 /// ```
 #[must_use]
+#[inline]
 pub const fn trim_ows(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [b' ' | b'\t', tail @ ..] | [tail @ .., b' ' | b'\t'] = rest {
@@ -45,6 +46,7 @@ pub const fn trim_ows(bytes: &[u8]) -> &[u8] {
 }
 
 /// Splits at the first `delimiter` outside a quoted string; a string left open runs to the end.
+#[inline]
 pub(super) fn split_unquoted(bytes: &[u8], delimiter: u8) -> (&[u8], Option<&[u8]>) {
     match find_either(bytes, delimiter, b'"') {
         None => (bytes, None),

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use super::{
     acceptance::{Acceptance, Agreed},
     content,
@@ -25,7 +23,7 @@ pub enum Decision {
 }
 
 impl Policy {
-    /// Decides on a request: a pure function of the policy, the offer and the head it was read from.
+    /// Decides on a request: a pure function of the policy and the offer.
     ///
     /// # Examples
     ///
@@ -37,16 +35,16 @@ impl Policy {
     /// use tower_upgrade::{Policy, RefusalKind, WebSocket, negotiate::{Decision, Offer}};
     ///
     /// let policy = Arc::new(Policy::require(WebSocket::new()));
-    /// let (head, ()) = Request::get("/").body(())?.into_parts();
-    /// let Decision::Refuse(refusal) = policy.decide(&Offer::read(&head), &head) else {
+    /// let request = Request::get("/").body(())?;
+    /// let Decision::Refuse(refusal) = policy.decide(&Offer::read(&request)) else {
     ///     panic!("a plain request has no business here");
     /// };
     /// assert_eq!(refusal.kind(), RefusalKind::NotOffered);
     /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
-    pub fn decide(self: &Arc<Self>, offer: &Offer<'_>, head: &Parts) -> Decision {
-        match self.accept(offer, head) {
+    pub fn decide(self: &Arc<Self>, offer: &Offer<'_>) -> Decision {
+        match self.accept(offer) {
             Ok(Some(acceptance)) => Decision::Accept(acceptance),
             Ok(None) => Decision::Pass,
             Err(refusal) => Decision::Refuse(self.complete(refusal)),
@@ -54,12 +52,8 @@ impl Policy {
     }
 
     /// The rules in their order; `Ok(None)` is a pass.
-    fn accept(
-        self: &Arc<Self>,
-        offer: &Offer<'_>,
-        head: &Parts,
-    ) -> Result<Option<Acceptance>, Refusal> {
-        self.check_requirements(head)?;
+    fn accept(self: &Arc<Self>, offer: &Offer<'_>) -> Result<Option<Acceptance>, Refusal> {
+        self.check_requirements(offer.head())?;
         if self.is_forbidden() || matches!(offer.form(), Form::Tunnel) {
             return Ok(None);
         }
@@ -70,11 +64,11 @@ impl Policy {
                 Ok(None)
             };
         };
-        let (handshake, content) = spoken.check(offer, head)?;
+        let (handshake, content) = spoken.check(offer)?;
         if self.is_raw() && content.is_some() {
             return Err(content::not_allowed());
         }
-        let agreed = Agreed::new(self, index, handshake.as_ref(), head.version);
+        let agreed = Agreed::new(self, index, handshake.as_ref(), offer.head().version);
         let key = handshake.and_then(|handshake| handshake.key);
         Ok(Some(Acceptance::new(
             agreed,

@@ -1,8 +1,8 @@
 //! `Offer`: what a request proposes, read from its head once.
 
-use http::{Method, Version, request::Parts};
+use http::{Method, Version};
 
-use crate::{fields::Fields, grammar::List, refusal::RefusalKind};
+use crate::{fields::Fields, grammar::List, head::Head, refusal::RefusalKind};
 
 /// The `:protocol` of an extended CONNECT, as a server that is not hyper leaves it in a request's
 /// extensions ([RFC 8441 section 4](https://www.rfc-editor.org/rfc/rfc8441.html#section-4)).
@@ -13,12 +13,11 @@ use crate::{fields::Fields, grammar::List, refusal::RefusalKind};
 /// use http::{Request, Version};
 /// use tower_upgrade::negotiate::{ConnectProtocol, Form, Offer};
 ///
-/// let (head, ()) = Request::connect("https://a.example/chat")
+/// let request = Request::connect("https://a.example/chat")
 ///     .version(Version::HTTP_3)
 ///     .extension(ConnectProtocol::new("websocket"))
-///     .body(())?
-///     .into_parts();
-/// assert!(matches!(Offer::read(&head).form(), Form::Connect(b"websocket")));
+///     .body(())?;
+/// assert!(matches!(Offer::read(&request).form(), Form::Connect(b"websocket")));
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,7 @@ impl ConnectProtocol {
 /// What a request proposes for its connection, read from its head once.
 #[derive(Debug)]
 pub struct Offer<'a> {
+    head: Head<'a>,
     form: Form<'a>,
     fields: Fields<'a>,
 }
@@ -61,15 +61,16 @@ pub enum Form<'a> {
 impl<'a> Offer<'a> {
     /// Reads the offer of a request; `:protocol` is looked for in a [`ConnectProtocol`].
     #[must_use]
-    pub fn read(head: &'a Parts) -> Self {
+    pub fn read(head: impl Into<Head<'a>>) -> Self {
+        let head = head.into();
         let connect = head.extensions.get::<ConnectProtocol>();
         Self::read_with(head, connect.map(ConnectProtocol::as_str))
     }
 
     /// Reads the offer of a request that came with this `:protocol` (rules 1 to 5).
-    pub(crate) fn read_with(head: &'a Parts, connect: Option<&'a str>) -> Self {
-        let fields = Fields::read(&head.headers);
-        let is_connect = head.method == Method::CONNECT;
+    pub(crate) fn read_with(head: Head<'a>, connect: Option<&'a str>) -> Self {
+        let fields = Fields::read(head.headers);
+        let is_connect = *head.method == Method::CONNECT;
         let form = match (head.version, connect) {
             (Version::HTTP_2 | Version::HTTP_3, Some(protocol)) if is_connect => {
                 Form::Connect(protocol.as_bytes())
@@ -79,7 +80,13 @@ impl<'a> Offer<'a> {
             (Version::HTTP_2 | Version::HTTP_3, _) => Form::None(Absence::Multiplexed),
             _ => Form::None(Absence::TooOld),
         };
-        Self { form, fields }
+        Self { head, form, fields }
+    }
+
+    /// Returns the head it was read from.
+    #[must_use]
+    pub const fn head(&self) -> &Head<'a> {
+        &self.head
     }
 
     /// Returns its form.

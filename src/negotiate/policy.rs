@@ -2,13 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderValue, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, StatusCode, Version, header};
 
 use super::{
     offer::{Absence, Form, Offer},
     spoken::Spoken,
 };
-use crate::refusal::{Refusal, RefusalKind};
+use crate::{
+    head::Head,
+    refusal::{Refusal, RefusalKind},
+};
 
 /// What a route speaks, and how strictly.
 ///
@@ -48,7 +51,7 @@ pub struct Policy {
 }
 
 /// Whether a request came over TLS, by what its server left in its head.
-type IsTls = dyn Fn(&Parts) -> bool + Send + Sync;
+type IsTls = dyn Fn(&Head<'_>) -> bool + Send + Sync;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -134,7 +137,7 @@ impl Policy {
     /// [RFC 2817 section 4.2]: https://www.rfc-editor.org/rfc/rfc2817.html#section-4.2
     pub fn require_tls<F>(mut self, is_tls: F) -> Self
     where
-        F: Fn(&Parts) -> bool + Send + Sync + 'static,
+        F: Fn(&Head<'_>) -> bool + Send + Sync + 'static,
     {
         self.tls = Some(Arc::new(is_tls));
         self
@@ -248,7 +251,7 @@ impl Policy {
     }
 
     /// Requirements that are no protocol a handler speaks (rule 13).
-    pub(super) fn check_requirements(&self, head: &Parts) -> Result<(), Refusal> {
+    pub(super) fn check_requirements(&self, head: &Head<'_>) -> Result<(), Refusal> {
         if self.tls.as_ref().is_some_and(|is_tls| !is_tls(head)) {
             return Err(tls_required(head.version));
         }

@@ -1,6 +1,6 @@
 //! `Spoken`: a protocol that a route speaks, with what it asks of an offer.
 
-use http::{HeaderValue, Method, header::ALLOW, request::Parts};
+use http::{HeaderValue, Method, header::ALLOW};
 
 use super::{
     content::{self, Content},
@@ -68,22 +68,21 @@ impl Spoken {
     pub(super) fn check(
         &self,
         offer: &Offer<'_>,
-        head: &Parts,
     ) -> Result<(Option<Handshake>, Option<Content>), Refusal> {
         if !offer.is_connect() {
-            self.check_method(head)?;
+            self.check_method(offer.head().method)?;
         }
         let fields = offer.fields();
         let handshake = match &self.websocket {
-            Some(options) => Some(Handshake::check(options, fields, head)?),
+            Some(options) => Some(Handshake::check(options, fields, offer.head())?),
             None => None,
         };
-        let content = content::check(fields, head.version, self.content_limit)?;
+        let content = content::check(fields, offer.head().version, self.content_limit)?;
         Ok((handshake, content))
     }
 
-    fn check_method(&self, head: &Parts) -> Result<(), Refusal> {
-        if self.methods.is_empty() || self.methods.contains(&head.method) {
+    fn check_method(&self, method: &Method) -> Result<(), Refusal> {
+        if self.methods.is_empty() || self.methods.contains(method) {
             return Ok(());
         }
         let names: Vec<_> = self.methods.iter().map(Method::as_str).collect();

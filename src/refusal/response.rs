@@ -23,7 +23,7 @@ impl Refusal {
     ///
     /// let layer = UpgradeLayer::new(Policy::require(WebSocket::new()))
     ///     .refuse_with(|refusal, head| {
-    ///         let mut response = refusal.to_response(&head.headers);
+    ///         let mut response = refusal.to_response(head.headers);
     ///         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     ///         response
     ///     });

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Extensions, request::Parts as Head};
+use http::Extensions;
 use hyper::{ext::Protocol, upgrade};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,8 +27,8 @@ pub(crate) fn connect_protocol(extensions: &Extensions) -> Option<&str> {
 }
 
 /// Shows a handler with an extractor of its own the protocol as we write it, not as the client did.
-pub(crate) fn normalise_connect(head: &mut Head, acceptance: &Acceptance) {
-    if let Some(protocol) = head.extensions.get_mut::<Protocol>() {
+pub(crate) fn normalise_connect(extensions: &mut Extensions, acceptance: &Acceptance) {
+    if let Some(protocol) = extensions.get_mut::<Protocol>() {
         *protocol = Protocol::from(acceptance.protocol().as_str());
     }
 }

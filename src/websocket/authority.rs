@@ -1,10 +1,11 @@
 //! The host and port a request was sent to (RFC 9110 7.2, RFC 9113 8.3.1).
 
-use http::{Version, request::Parts};
+use http::Version;
 
 use crate::{
     fields::{Fields, Lines},
     grammar::ByteSet,
+    head::Head,
     refusal::{Refusal, RefusalKind},
 };
 
@@ -44,7 +45,7 @@ impl<'a> HostPort<'a> {
 
     /// Where the request was sent: the one `Host` over HTTP/1.1 (an absolute target overrules it,
     /// RFC 9112 3.2.2), `:authority` over HTTP/2 and 3.
-    pub(super) fn of_request(fields: &Fields<'a>, head: &'a Parts) -> Result<Self, Refusal> {
+    pub(super) fn of_request(fields: &Fields<'a>, head: &Head<'a>) -> Result<Self, Refusal> {
         let host = match fields.host {
             Lines::None => None,
             Lines::One(line) => match Self::parse(line.as_bytes()) {

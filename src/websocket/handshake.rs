@@ -3,12 +3,12 @@
 use http::{
     HeaderValue, Method, StatusCode, Version,
     header::{ALLOW, SEC_WEBSOCKET_VERSION},
-    request::Parts,
 };
 
 use super::{authority::HostPort, key::Key, options::WebSocket, subprotocol};
 use crate::{
     fields::{Fields, Lines},
+    head::Head,
     refusal::{Refusal, RefusalKind},
 };
 
@@ -26,7 +26,7 @@ impl Handshake {
     pub(crate) fn check(
         options: &WebSocket,
         fields: &Fields<'_>,
-        head: &Parts,
+        head: &Head<'_>,
     ) -> Result<Self, Refusal> {
         let is_http1 = head.version < Version::HTTP_2;
         method(head, is_http1)?;
@@ -45,8 +45,8 @@ impl Handshake {
     }
 }
 
-fn method(head: &Parts, is_http1: bool) -> Result<(), Refusal> {
-    if !is_http1 || head.method == Method::GET {
+fn method(head: &Head<'_>, is_http1: bool) -> Result<(), Refusal> {
+    if !is_http1 || *head.method == Method::GET {
         return Ok(());
     }
     let hint = "a WebSocket is opened by GET";

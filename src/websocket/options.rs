@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, request::Parts};
+use http::HeaderValue;
 
 use super::origin::{Origin, Origins};
-use crate::grammar::is_token;
+use crate::{grammar::is_token, head::Head};
 
 /// The WebSocket protocol with what a route asks of its opening handshake.
 ///
@@ -121,7 +121,7 @@ impl WebSocket {
     /// the request's head. It is not asked where there is no `Origin`.
     pub fn allow_origin_if<F>(mut self, predicate: F) -> Self
     where
-        F: Fn(&str, &Parts) -> bool + Send + Sync + 'static,
+        F: Fn(&str, &Head<'_>) -> bool + Send + Sync + 'static,
     {
         self.origins = Origins::If(Arc::new(predicate));
         self

@@ -2,17 +2,18 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderValue, header};
 
 use super::authority::HostPort;
 use crate::{
     fields::Lines,
     grammar::{List, split_params},
+    head::Head,
     refusal::{Refusal, RefusalKind},
 };
 
 /// The user's say on an `Origin`, with the head it came in.
-pub(super) type Predicate = dyn Fn(&str, &Parts) -> bool + Send + Sync;
+pub(super) type Predicate = dyn Fn(&str, &Head<'_>) -> bool + Send + Sync;
 
 /// Which origins are let in.
 #[derive(Clone, Default)]
@@ -36,7 +37,7 @@ impl Origins {
         &self,
         lines: Lines<'_>,
         target: HostPort<'_>,
-        head: &Parts,
+        head: &Head<'_>,
     ) -> Result<(), Refusal> {
         let line = match lines {
             _ if matches!(self, Self::Any) => return Ok(()),
@@ -176,7 +177,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 /// The host as the nearest proxy tells it, who writes the last member: `Forwarded` (RFC 7239) where
 /// that names one, else `X-Forwarded-Host`. `None` if there is neither, `Some(None)` if it cannot be
 /// read.
-fn forwarded_host(head: &Parts) -> Option<Option<HostPort<'_>>> {
+fn forwarded_host<'a>(head: &Head<'a>) -> Option<Option<HostPort<'a>>> {
     let forwarded = List::new(head.headers.get_all(header::FORWARDED));
     if let Some(host) = forwarded.iter_all().last().and_then(forwarded_param) {
         return Some(HostPort::parse(host));
@@ -216,7 +217,7 @@ mod tests {
     use http::{Request, request::Parts};
 
     use super::{Origin, Origins};
-    use crate::{fields::Fields, websocket::authority::HostPort};
+    use crate::{fields::Fields, head::Head, websocket::authority::HostPort};
 
     fn head(host: &str, fields: &[(&str, &str)]) -> Parts {
         let mut request = Request::get("/").header("host", host);
@@ -229,7 +230,8 @@ mod tests {
     #[track_caller]
     fn check(origins: &Origins, host: &str, fields: &[(&str, &str)], expected: bool) {
         let head = head(host, fields);
-        let read = Fields::read(&head.headers);
+        let head = Head::from(&head);
+        let read = Fields::read(head.headers);
         let target = HostPort::of_request(&read, &head).unwrap();
         assert_eq!(
             origins.check(read.origin, target, &head).is_ok(),
