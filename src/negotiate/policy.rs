@@ -235,12 +235,12 @@ impl Policy {
                 let hint = "`:protocol` names none that is spoken here";
                 Refusal::new(RefusalKind::ConnectNotSpoken, hint)
             }
-            Form::Upgrade(members) if members.is_empty() => refuse_absence(Absence::NoField),
             Form::Upgrade(members) if members.is_overlong() => {
                 let hint =
                     "`Upgrade` has more members than are read, and none of those is spoken here";
                 Refusal::new(RefusalKind::TooManyMembers, hint)
             }
+            Form::Upgrade(members) if members.is_empty() => refuse_absence(Absence::NoField),
             Form::Upgrade(_) => {
                 let listed = self.listed.to_str().unwrap_or_default();
                 let hint =

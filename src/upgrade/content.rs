@@ -80,7 +80,8 @@ where
         let is_end = frame.is_none() || this.body.is_end_stream();
         let content = this.slot.acceptance().content();
         let length = content.and_then(|content| content.length);
-        // A body that is not the request's own, or not all of it, proves nothing.
+        // A body that is not the request's own, or not all of it, proves nothing; where the length is
+        // not known, as of chunks, only the caller can see to that.
         let is_whole = length.is_none_or(|length| length == *this.read);
         if is_end && is_whole && !*this.failed {
             this.slot.set_content_read();

@@ -138,6 +138,9 @@ impl OnUpgrade {
 
     /// Wraps the request's content, so that reading it to its end is proof that it was read.
     ///
+    /// `body` must be the request's own, as it came: a proof of another is none, and is found out
+    /// where `Content-Length` tells the length, but not where the content comes in chunks.
+    ///
     /// Only where the policy allows content ([`Spoken::content_limit`](crate::negotiate::Spoken::content_limit))
     /// and the request has some; on others it changes nothing. A service that answers 101 without
     /// having read it gets its acceptance turned into a 500 and the connection closed, for what is
