@@ -47,7 +47,7 @@
 //! | | |
 //! |---|---|
 //! | [`UpgradeLayer`], [`Upgrade`], [`ResponseFuture`], [`ResponseBody`] | the Tower middleware |
-//! | [`Policy`], [`Routes`], [`Protocol`], [`WebSocket`] | what a route speaks, and how strictly |
+//! | [`Policy`], [`Routes`], [`Protocol`], [`WebSocket`], [`Head`] | what a route speaks, and how strictly |
 //! | [`OnUpgrade`], [`Upgraded`], [`UpgradeError`], [`ContentBody`] | what a handler holds |
 //! | [`Refusal`], [`RefusalKind`] | what a client is told, and why |
 //! | [`Pending`] | how a server that is not hyper, or a test, hands over a connection |
@@ -90,11 +90,14 @@ pub use self::{
     future::ResponseFuture,
     head::Head,
     layer::UpgradeLayer,
-    negotiate::{Policy, Routes},
     protocol::{InvalidProtocol, Protocol},
     refusal::{Refusal, RefusalKind},
     service::Upgrade,
     upgrade::{ContentBody, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
+};
+#[doc(inline)]
+pub use self::{
+    negotiate::{Policy, Routes},
     websocket::WebSocket,
 };
 
