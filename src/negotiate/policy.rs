@@ -176,7 +176,7 @@ impl Policy {
     /// that `get(..)` routes and handlers that know HTTP/1.1 only work over HTTP/2 and 3.
     ///
     /// Method, version, target, `Host`, `Connection`, `Upgrade` and, for a WebSocket without one,
-    /// `Sec-WebSocket-Key` are rewritten; the answer is turned back. The method is `GET` whatever
+    /// `Sec-WebSocket-Key` are rewritten, and cookies are joined in one line; the answer is turned back. The method is `GET` whatever
     /// methods the protocol asks of an `Upgrade` request.
     pub const fn translate_connect(mut self) -> Self {
         self.translate = true;

@@ -1,0 +1,46 @@
+//! The crate over real connections, a module per RFC or promise.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may say what they mean, their helpers too"
+)]
+
+#[path = "../../examples/gallery.rs"]
+#[expect(dead_code, reason = "what starts it as a program")]
+mod gallery;
+
+mod axum_router;
+mod composition;
+mod content;
+mod echo;
+mod engines;
+mod extended_connect;
+mod extractors;
+mod faults;
+mod gallery_http2;
+mod gallery_probe;
+mod gallery_rows;
+mod gating;
+mod hand_over;
+mod handles;
+mod http2;
+mod on_upgrade;
+mod oracle;
+mod origins;
+mod outcome;
+mod promises;
+mod properties;
+mod random_bytes;
+mod raw_handlers;
+mod readiness;
+mod refusals;
+mod rfc6455;
+mod rfc8441;
+mod rfc9110;
+mod rust_client;
+mod server;
+mod spy;
+mod subprotocols;
+mod upgraded;
+mod wire;
