@@ -11,7 +11,9 @@ mod decision;
 mod http1;
 mod offer;
 mod policy;
+mod requirement;
 mod routes;
+mod select;
 mod spoken;
 
 pub use self::{

@@ -2,16 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderValue, StatusCode, Version, header};
+use http::{HeaderValue, Version};
 
-use super::{
-    offer::{Absence, Form, Offer},
-    spoken::Spoken,
-};
-use crate::{
-    head::Head,
-    refusal::{Refusal, RefusalKind},
-};
+use super::spoken::Spoken;
+use crate::{head::Head, refusal::Refusal};
 
 /// What a route speaks, and how strictly.
 ///
@@ -40,12 +34,12 @@ use crate::{
 #[must_use]
 pub struct Policy {
     mode: Mode,
-    spoken: Vec<Spoken>,
+    pub(super) spoken: Vec<Spoken>,
     /// The protocols in order, as a 426 lists them.
-    listed: HeaderValue,
-    server_order: bool,
-    tls: Option<Arc<IsTls>>,
-    http: Option<Version>,
+    pub(super) listed: HeaderValue,
+    pub(super) server_order: bool,
+    pub(super) tls: Option<Arc<IsTls>>,
+    pub(super) http: Option<Version>,
     raw: bool,
     translate: bool,
 }
@@ -208,59 +202,6 @@ impl Policy {
         self.spoken.get(usize::from(index))
     }
 
-    /// The protocol an offer selects (rules 5 and 6).
-    pub(super) fn select(&self, offer: &Offer<'_>) -> Option<(usize, &Spoken)> {
-        let position = |offered: &[u8]| {
-            let matches = |own: &Spoken| own.protocol().matches(offered);
-            self.spoken.iter().position(matches)
-        };
-        let index = match offer.form() {
-            Form::Upgrade(members) if self.server_order => {
-                members.iter().filter_map(position).min()
-            }
-            Form::Upgrade(members) => members.iter().find_map(position),
-            Form::Connect(offered) => position(offered),
-            Form::None(_) | Form::Tunnel => None,
-        }?;
-        Some((index, self.spoken.get(index)?))
-    }
-
-    /// What a request is told that selects nothing where something is required (rule 8).
-    #[cold]
-    pub(super) fn refuse_offer(&self, offer: &Offer<'_>) -> Refusal {
-        match offer.form() {
-            Form::None(absence) => refuse_absence(*absence),
-            Form::Tunnel => refuse_absence(Absence::Multiplexed),
-            Form::Connect(_) => {
-                let hint = "`:protocol` names none that is spoken here";
-                Refusal::new(RefusalKind::ConnectNotSpoken, hint)
-            }
-            Form::Upgrade(members) if members.is_overlong() => {
-                let hint =
-                    "`Upgrade` has more members than are read, and none of those is spoken here";
-                Refusal::new(RefusalKind::TooManyMembers, hint)
-            }
-            Form::Upgrade(members) if members.is_empty() => refuse_absence(Absence::NoField),
-            Form::Upgrade(_) => {
-                let listed = self.listed.to_str().unwrap_or_default();
-                let hint =
-                    format!("`Upgrade` names no protocol that is spoken here, which are: {listed}");
-                Refusal::new(RefusalKind::NotSpoken, hint)
-            }
-        }
-    }
-
-    /// Requirements that are no protocol a handler speaks (rule 13).
-    pub(super) fn check_requirements(&self, head: &Head<'_>) -> Result<(), Refusal> {
-        if self.tls.as_ref().is_some_and(|is_tls| !is_tls(head)) {
-            return Err(tls_required(head.version));
-        }
-        match self.http {
-            Some(required) if head.version < required => Err(http_required(head.version, required)),
-            _ => Ok(()),
-        }
-    }
-
     /// Gives a 426 the list of what is spoken here (rule 8).
     pub(super) fn complete(&self, refusal: Refusal) -> Refusal {
         refusal.with_upgrade(&self.listed)
@@ -279,46 +220,4 @@ impl fmt::Debug for Policy {
             .field("translate_connect", &self.translate)
             .finish_non_exhaustive()
     }
-}
-
-#[cold]
-fn refuse_absence(absence: Absence) -> Refusal {
-    let (kind, hint) = absence.refusal();
-    let refusal = Refusal::new(kind, hint);
-    if kind == RefusalKind::ConnectRequired {
-        return refusal.with_field(header::ALLOW, HeaderValue::from_static("CONNECT"));
-    }
-    refusal
-}
-
-#[cold]
-fn tls_required(version: Version) -> Refusal {
-    let refusal = Refusal::new(
-        RefusalKind::TlsRequired,
-        "this resource is served over TLS only: use `https`",
-    );
-    if version >= Version::HTTP_2 {
-        return refusal.with_status(StatusCode::FORBIDDEN);
-    }
-    refusal.with_upgrade(&HeaderValue::from_static("TLS/1.2, HTTP/1.1"))
-}
-
-#[cold]
-fn http_required(version: Version, required: Version) -> Refusal {
-    let (name, hint) = match required {
-        Version::HTTP_3 => ("HTTP/3.0", "this resource is served over HTTP/3 only"),
-        Version::HTTP_2 => (
-            "HTTP/2.0",
-            "this resource is served over HTTP/2 or newer only",
-        ),
-        _ => (
-            "HTTP/1.1",
-            "this resource is served over HTTP/1.1 or newer only",
-        ),
-    };
-    let refusal = Refusal::new(RefusalKind::HttpVersionRequired, hint);
-    if version >= Version::HTTP_2 {
-        return refusal.with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED);
-    }
-    refusal.with_upgrade(&HeaderValue::from_static(name))
 }
