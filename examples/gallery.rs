@@ -208,15 +208,19 @@ async fn echo_bytes(mut io: Upgraded, change: impl Fn(&mut [u8])) {
     let _ = io.shutdown().await;
 }
 
-/// Serves until the listener fails.
+/// Serves for ever.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
 ) -> Result<(), Box<dyn Error>> {
     let app = app()?;
     loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, or the client is gone already: neither ends the server.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
         let (app, tls) = (app.clone(), tls.clone());
         tokio::spawn(async move {
             let Some(tls) = tls else {

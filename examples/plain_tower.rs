@@ -5,13 +5,13 @@
 //! printf 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo/1.0\r\n\r\nhello' | nc -N 127.0.0.1 3002
 //! ```
 
-use std::{convert::Infallible, error::Error};
+use std::{convert::Infallible, error::Error, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -35,11 +35,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(UpgradeLayer::new(Policy::offer(Protocol::new("echo/1.0")?)))
         .service(service_fn(answer));
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, or the client is gone already: neither ends the server.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         let service = TowerToHyperService::new(service.clone());
         tokio::spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new());
-            server.http2().enable_connect_protocol();
+            // With a clock, heads have their time: hyper allows them 30 seconds.
+            server.http1().timer(TokioTimer::new());
+            server
+                .http2()
+                .timer(TokioTimer::new())
+                .enable_connect_protocol();
             let io = TokioIo::new(stream);
             if let Err(error) = server.serve_connection_with_upgrades(io, service).await {
                 eprintln!("connection failed: {error}");

@@ -39,6 +39,8 @@
 //! [`Policy::translate_connect`](crate::Policy::translate_connect) and the layer around the whole
 //! router, `get(..)` will do.
 //!
+//! (A `use tower_upgrade::*` makes the name `axum` ambiguous; import what is needed by name.)
+//!
 //! Beware of `any(..).route_layer(..)`: axum takes `any` for a fallback, which the `route_layer` of a
 //! `MethodRouter` leaves out. `any(..).layer(..)` is right, and so is the `route_layer` of a `Router`.
 
@@ -49,7 +51,7 @@ use axum_core::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, Method, StatusCode, request::Parts};
 
 use crate::{
     refusal::{Refusal, RefusalKind},
@@ -59,10 +61,11 @@ use crate::{
 
 impl<S: Sync> FromRequestParts<S> for OnUpgrade {
     /// The handler is on a route where an upgrade is not required, or not in the layer at all: 500.
+    /// To a plain CONNECT, which every policy lets pass: 501.
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        Self::take_from(&mut parts.extensions).ok_or_else(not_negotiated)
+        Self::take_from(&mut parts.extensions).ok_or_else(|| not_negotiated(&parts.method))
     }
 }
 
@@ -74,6 +77,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for OnUpgrade {
     }
 }
 
+/// As plain text: whether the client accepts problem details is not known here.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.to_response(&HeaderMap::new()).map(Body::from)
@@ -117,8 +121,14 @@ impl<S: Sync> FromRequestParts<S> for ExtensionOffers {
 }
 
 #[cold]
-fn not_negotiated() -> Refusal {
-    let hint = "the handler takes an `OnUpgrade`, but no offer was let through: the route needs an \
-                `UpgradeLayer` with `Policy::require`, or the handler an `Option<OnUpgrade>`";
+fn not_negotiated(method: &Method) -> Refusal {
+    if *method == Method::CONNECT {
+        let hint = "this resource is no tunnel: a CONNECT needs a `:protocol` that is spoken here";
+        return Refusal::new(RefusalKind::NotNegotiated, hint)
+            .with_status(StatusCode::NOT_IMPLEMENTED);
+    }
+    let hint = "the handler takes an `OnUpgrade`, but no offer was let through or it was taken \
+                already: the route needs an `UpgradeLayer` with `Policy::require`, or the handler an \
+                `Option<OnUpgrade>`";
     Refusal::new(RefusalKind::NotNegotiated, hint)
 }

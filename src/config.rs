@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Method, Response};
 
 use crate::{
     head::Head,
@@ -89,6 +89,11 @@ impl Config {
             return refusal.to_response(head.headers);
         };
         let mut response = respond(refusal, head);
+        let status = response.status();
+        let is_connect = *head.method == Method::CONNECT;
+        if status.is_informational() || (is_connect && status.is_success()) {
+            *response.status_mut() = refusal.status();
+        }
         refusal.complete(&mut response);
         response
     }

@@ -24,8 +24,14 @@ use crate::{
 /// 4. An offer that is let through reaches the service with an [`OnUpgrade`](crate::OnUpgrade) in
 ///    its extensions. If it answers 101, the layer writes the head and hands the connection over.
 ///
-/// Put it inside of anything that may replace responses, such as a timeout: what was switched once
-/// cannot be called back.
+/// # Where to put it
+///
+/// Outside of anything that may replace a finished response, such as `map_response` or error pages:
+/// what was switched once cannot be called back, and a client that is then told 403 would still have
+/// its connection handed over. A timeout may stand on either side.
+///
+/// Outside, too, of anything that takes `Content-Length` off a request, as decompression does: without
+/// it a request is taken to have no content.
 ///
 /// # Examples
 ///
@@ -58,9 +64,12 @@ impl UpgradeLayer {
     /// Makes the responses of refusals, which [`Refusal::to_response`] does unless this is set.
     ///
     /// `respond` sees the refusal and the head of the request. Fields that the status demands are
-    /// added to what it returns, unless it chose another status. It is not asked about faults of the
-    /// service ([`RefusalKind::is_service_fault`](crate::RefusalKind::is_service_fault)), which are
-    /// found when the head is gone and are answered in plain text.
+    /// added to what it returns, unless it chose another status. A status that would switch the
+    /// connection, 1xx and on CONNECT also 2xx, is replaced by that of the refusal.
+    ///
+    /// It is not asked about faults of the service
+    /// ([`RefusalKind::is_service_fault`](crate::RefusalKind::is_service_fault)), which are found when
+    /// the head is gone, nor about what an extractor of axum's refuses. Both are answered in plain text.
     pub fn refuse_with<F>(mut self, respond: F) -> Self
     where
         F: Fn(&Refusal, &Head<'_>) -> Response<Bytes> + Send + Sync + 'static,

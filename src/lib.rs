@@ -7,6 +7,8 @@
 //! with an [`OnUpgrade`] future, writes the 101 or 200 that accepts, and hands the connection over
 //! if, and only if, the service accepted.
 //!
+//! With axum (`cargo add tower-upgrade --features axum`):
+//!
 //! ```
 //! # #[cfg(feature = "axum")]
 //! # mod example {
@@ -40,13 +42,13 @@
 //!                                                └▶ answers anything else: declined; OnUpgrade fails
 //! ```
 //!
-//! A request that offers nothing costs one look at its header fields and no allocation.
+//! A request that passes without an offer costs one look at its header fields and no allocation.
 //!
 //! # Where to find what
 //!
 //! | | |
 //! |---|---|
-//! | [`UpgradeLayer`], [`Upgrade`], [`ResponseFuture`], [`ResponseBody`] | the Tower middleware |
+//! | [`UpgradeLayer`], [`Policies`], [`Upgrade`], [`ResponseFuture`], [`ResponseBody`] | the Tower middleware |
 //! | [`Policy`], [`Routes`], [`Protocol`], [`WebSocket`], [`Head`] | what a route speaks, and how strictly |
 //! | [`OnUpgrade`], [`Upgraded`], [`UpgradeError`], [`ContentBody`] | what a handler holds |
 //! | [`Refusal`], [`RefusalKind`] | what a client is told, and why |

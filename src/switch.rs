@@ -127,12 +127,13 @@ impl Fault {
             ),
             Self::ContentUnread => (
                 RefusalKind::ContentUnread,
-                "the service accepted the upgrade without having read the request's content \
-                 (`OnUpgrade::content`)",
+                "the service accepted the upgrade without having read the request's content by \
+                 `OnUpgrade::content`, or what it read is not as long as `Content-Length` says, \
+                 because a layer in between changed it",
             ),
             Self::Abandoned => (
                 RefusalKind::Abandoned,
-                "the service accepted the upgrade, but had dropped its `OnUpgrade`",
+                "the service accepted the upgrade, but had dropped its `OnUpgrade` or never took it",
             ),
         };
         let mut answer = answer_with(&Refusal::new(kind, hint));

@@ -1,7 +1,7 @@
 //! The field grammar of HTTP: tokens, lists and parameters ([RFC 9110 section 5.6]).
 //!
-//! Everything here borrows from the header values it reads, allocates nothing that a peer
-//! could grow, and treats what it cannot read as absent rather than guessing.
+//! Everything here borrows from the header values it reads, is bounded in what it reads, and treats
+//! what it cannot read as absent rather than guessing.
 //!
 //! [RFC 9110 section 5.6]: https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6
 

@@ -166,17 +166,14 @@ pub(crate) struct Agreed {
 impl Agreed {
     pub(super) fn new(
         policy: &Arc<Policy>,
-        protocol: usize,
+        protocol: u16,
         handshake: Option<&Handshake>,
         version: Version,
     ) -> Self {
-        let narrow = |index: usize| u16::try_from(index).ok();
         Self {
             policy: Arc::clone(policy),
-            protocol: narrow(protocol).unwrap_or(u16::MAX),
-            subprotocol: handshake
-                .and_then(|handshake| handshake.subprotocol)
-                .and_then(narrow),
+            protocol,
+            subprotocol: handshake.and_then(|handshake| handshake.subprotocol),
             version,
         }
     }

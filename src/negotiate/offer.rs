@@ -157,7 +157,8 @@ impl Absence {
             Self::Stripped => (
                 RefusalKind::NotOffered,
                 "the fields of a WebSocket handshake came without `Upgrade`: a proxy in front dropped it \
-                 (nginx needs `proxy_http_version 1.1` and `proxy_set_header Upgrade $http_upgrade`)",
+                 (nginx needs `proxy_http_version 1.1` and `proxy_set_header Upgrade $http_upgrade`), \
+                 or an `UpgradeLayer` further out took it",
             ),
             Self::NotBound => (
                 RefusalKind::NotConnectionBound,
@@ -166,7 +167,7 @@ impl Absence {
             Self::TooOld => (
                 RefusalKind::HttpTooOld,
                 "HTTP/1.0 cannot be upgraded: a proxy in front probably speaks it \
-                 (nginx needs `proxy_http_version 1.1`)",
+                 (older nginx needs `proxy_http_version 1.1`)",
             ),
             Self::TooMany => (
                 RefusalKind::TooManyMembers,

@@ -56,6 +56,9 @@ enum Mode {
 
 impl Policy {
     /// Refuses every request that does not offer this protocol or one added by [`or`](Self::or).
+    ///
+    /// Only a plain CONNECT passes, with the server's handle: it asks for a tunnel, not for this
+    /// resource (RFC 9110 section 9.3.6). A router should have no route for it.
     pub fn require(spoken: impl Into<Spoken>) -> Self {
         Self::new(Mode::Require).or(spoken)
     }

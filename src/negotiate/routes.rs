@@ -9,7 +9,8 @@ use super::policy::Policy;
 /// Patterns are those of axum: `/chat/{room}`, `/files/{*path}`. They are compared with the path of
 /// the request as it stands, as axum compares its own: inside of a nested router that is what the
 /// nesting left of it. A path that no pattern matches has the policy set by
-/// [`otherwise`](Self::otherwise), which is [`Policy::forbid`] unless set.
+/// [`otherwise`](Self::otherwise), which is [`Policy::forbid`] unless set. What a table forbids, no
+/// layer further in gets to see: a route has its policy either here or in a layer of its own.
 ///
 /// # Examples
 ///

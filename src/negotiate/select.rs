@@ -11,7 +11,7 @@ use crate::refusal::{Refusal, RefusalKind};
 
 impl Policy {
     /// The protocol an offer selects (rules 5 and 6).
-    pub(super) fn select(&self, offer: &Offer<'_>) -> Option<(usize, &Spoken)> {
+    pub(super) fn select(&self, offer: &Offer<'_>) -> Option<(u16, &Spoken)> {
         let position = |offered: &[u8]| {
             let matches = |own: &Spoken| own.protocol().matches(offered);
             self.spoken.iter().position(matches)
@@ -24,7 +24,8 @@ impl Policy {
             Form::Connect(offered) => position(offered),
             Form::None(_) | Form::Tunnel => None,
         }?;
-        Some((index, self.spoken.get(index)?))
+        // More protocols than that are as good as not spoken.
+        Some((u16::try_from(index).ok()?, self.spoken.get(index)?))
     }
 
     /// What a request is told that selects nothing where something is required (rule 8).
@@ -32,6 +33,7 @@ impl Policy {
     pub(super) fn refuse_offer(&self, offer: &Offer<'_>) -> Refusal {
         match offer.form() {
             Form::None(absence) => refuse_absence(*absence),
+            // It has passed before this is asked.
             Form::Tunnel => refuse_absence(Absence::Multiplexed),
             Form::Connect(_) => {
                 let hint = "`:protocol` names none that is spoken here";

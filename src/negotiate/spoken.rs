@@ -38,8 +38,8 @@ pub struct Spoken {
 }
 
 impl Spoken {
-    /// Refuses an `Upgrade` request with any other method, with 405. Without this, every method
-    /// will do. An extended CONNECT has a method of its own, and is not asked for another.
+    /// Refuses an `Upgrade` request with any other method, with 405. Without this, or with none,
+    /// every method will do. An extended CONNECT has a method of its own, and is not asked for another.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
         self

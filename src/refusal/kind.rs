@@ -57,13 +57,13 @@ pub enum RefusalKind {
     UnexpectedSwitch,
     /// The service answered 101 and named another protocol than the one selected. 500.
     OtherProtocol,
-    /// The service accepted without having read the offer's content. 500.
+    /// The service accepted without having read the offer's content as it came. 500.
     ContentUnread,
-    /// The service accepted after it had dropped the [`OnUpgrade`](crate::OnUpgrade). 500.
+    /// The service accepted, but dropped the [`OnUpgrade`](crate::OnUpgrade) or never took it. 500.
     Abandoned,
     /// The service answered 2xx to an extended CONNECT without accepting it. 501.
     TunnelNotAccepted,
-    /// A handler asked for an upgrade where none was negotiated. 500.
+    /// A handler asked for an upgrade where none was negotiated. 500, or 501 for a plain CONNECT.
     NotNegotiated,
 }
 

@@ -39,9 +39,9 @@ impl Refusal {
         let mut response = Response::new(content.into());
         *response.status_mut() = self.status();
         let content_type = HeaderValue::from_static(content_type);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
         self.complete(&mut response);
         response
     }

@@ -29,10 +29,11 @@ impl Io {
             Self::Server(io) => io.downcast().map_err(Self::Server),
             // `*io`, for the box around it has a type of its own.
             Self::Other(io) if !(*io).as_any().is::<T>() => Err(Self::Other(io)),
-            Self::Other(io) => match io.into_any().downcast() {
-                Ok(io) => Ok((*io, Bytes::new())),
-                Err(_) => unreachable!("its type was just asked for"),
-            },
+            Self::Other(io) => {
+                #[expect(clippy::expect_used, reason = "its type was just asked for")]
+                let io = io.into_any().downcast::<T>().expect("of this type");
+                Ok((*io, Bytes::new()))
+            }
         }
     }
 

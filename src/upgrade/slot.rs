@@ -64,7 +64,8 @@ impl Slot {
     /// The service accepted: lets the handle go to whoever awaits it.
     ///
     /// Returns whether there can be anybody: the `OnUpgrade` may have been dropped, or was never
-    /// taken and gone with the request. A clone of the request that still holds it counts.
+    /// taken and gone with the request. A clone of the request that still holds it counts, and so
+    /// does content that is still being read.
     pub(crate) fn hand_over(self: &Arc<Self>, handle: Handle) -> bool {
         if Arc::strong_count(self) == 1 {
             return false;

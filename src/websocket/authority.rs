@@ -1,6 +1,6 @@
 //! The host and port a request was sent to (RFC 9110 7.2, RFC 9113 8.3.1).
 
-use http::Version;
+use http::{Version, uri::Scheme};
 
 use crate::{
     fields::{Fields, Lines},
@@ -16,6 +16,9 @@ pub(super) struct HostPort<'a> {
     pub(super) text: &'a str,
     pub(super) host: &'a str,
     pub(super) port: Option<u16>,
+    /// What no port stands for, where the request tells its scheme by being sent to `https`. That of
+    /// one sent to `http` tells nothing: TLS may have ended at a proxy in front.
+    pub(super) default: Option<u16>,
 }
 
 impl<'a> HostPort<'a> {
@@ -40,6 +43,7 @@ impl<'a> HostPort<'a> {
             text,
             host,
             port: parse_port(port)?,
+            default: None,
         })
     }
 
@@ -57,11 +61,12 @@ impl<'a> HostPort<'a> {
         let Some(authority) = head.uri.authority() else {
             return host.ok_or_else(|| refuse("`Host` is missing"));
         };
-        let Some(target) = Self::parse(authority.as_str().as_bytes()) else {
+        let Some(mut target) = Self::parse(authority.as_str().as_bytes()) else {
             return Err(refuse(
                 "the request's authority is not a host with an optional port",
             ));
         };
+        target.default = (head.uri.scheme() == Some(&Scheme::HTTPS)).then_some(443);
         match host {
             None if head.version < Version::HTTP_2 => Err(refuse("`Host` is missing")),
             Some(host) if head.version >= Version::HTTP_2 && !target.is(&host) => {

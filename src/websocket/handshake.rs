@@ -18,7 +18,7 @@ pub(crate) struct Handshake {
     /// Absent where the request brought none, as over HTTP/2 it may.
     pub(crate) key: Option<Key>,
     /// The index of the selected subprotocol among those of the policy.
-    pub(crate) subprotocol: Option<usize>,
+    pub(crate) subprotocol: Option<u16>,
 }
 
 impl Handshake {

@@ -17,7 +17,9 @@ use crate::{grammar::is_token, head::Head};
 /// 3. there is one `Sec-WebSocket-Version`, and it is `13`, else 426 (400 on HTTP/2 and 3);
 /// 4. there is one `Sec-WebSocket-Key` of 16 octets, else 400 (not asked on HTTP/2 and 3);
 /// 5. `Origin` is allowed, else 403;
-/// 6. the offered subprotocols are unique tokens, else 400.
+/// 6. the offered subprotocols are unique tokens, and one is in common if
+///    [`require_subprotocol`](Self::require_subprotocol) is set, else 400;
+/// 7. there is no content, else 400.
 ///
 /// The extensions that are offered are left to the handler: see
 /// [`ExtensionOffers`](crate::websocket::ExtensionOffers).
@@ -88,7 +90,8 @@ impl WebSocket {
         self
     }
 
-    /// Refuses a client that offers none of the [`subprotocols`](Self::subprotocols) with 400.
+    /// Refuses a client that offers none of the [`subprotocols`](Self::subprotocols) with 400; every
+    /// client, if there are none.
     pub fn require_subprotocol(mut self) -> Self {
         self.require_subprotocol = true;
         self
@@ -127,8 +130,8 @@ impl WebSocket {
         self
     }
 
-    /// Compares `Origin` with the host in the last member of `Forwarded` or, without that field, of
-    /// `X-Forwarded-Host`, and with `Host` only where neither is there.
+    /// Compares `Origin` with the host in the last member of `Forwarded` or, where that names none, of
+    /// `X-Forwarded-Host`, and with `Host` only where neither names one.
     ///
     /// # Security
     ///

@@ -73,9 +73,12 @@ impl Origins {
             _ if origin == "null" => {
                 "a page whose origin is opaque (`null`) may not open this WebSocket"
             }
-            Self::SameHost | Self::SameForwardedHost => {
+            Self::SameHost => {
                 "`Origin` is not the host and port the request was sent to: allow it by `allow_origins`, \
                  or by `trust_forwarded_host` if a proxy in front rewrites `Host`"
+            }
+            Self::SameForwardedHost => {
+                "`Origin` is not the host and port that the proxy in front says the request was sent to"
             }
             _ => "`Origin` is not one that may open this WebSocket",
         })
@@ -141,20 +144,21 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// Whether a page of this origin was served by `target`. Where `target` has no port written, it is
-/// the default one of the page's own scheme, for TLS may end at a proxy in front.
+/// Whether a page of this origin was served by `target`. Where `target` has no port written and its
+/// scheme is not known, it is the default one of the page's own scheme, for TLS may end at a proxy in
+/// front.
 fn is_of(origin: &str, target: HostPort<'_>) -> bool {
     let Some((default, authority)) = split_scheme(origin) else {
         return false;
     };
-    if authority == target.text {
+    if authority == target.text && target.default.is_none_or(|known| known == default) {
         return true;
     }
     let Some(page) = HostPort::parse(authority.as_bytes()) else {
         return false;
     };
-    page.port.unwrap_or(default) == target.port.unwrap_or(default)
-        && page.host.eq_ignore_ascii_case(target.host)
+    let target_port = target.port.or(target.default).unwrap_or(default);
+    page.port.unwrap_or(default) == target_port && page.host.eq_ignore_ascii_case(target.host)
 }
 
 /// The default port of an origin that a page can have, and what stands behind its scheme.

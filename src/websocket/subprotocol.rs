@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Returns the index of the first of `ours` that the client offers too, compared exactly.
-pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<usize>, Refusal> {
+pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<u16>, Refusal> {
     let mut seen = Seen::default();
     let mut best = None;
     let mut members = theirs.iter();
@@ -28,7 +28,8 @@ pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<u
             "`Sec-WebSocket-Protocol` has more members than are read",
         ));
     }
-    Ok(best)
+    // More subprotocols than that are as good as not spoken.
+    Ok(best.and_then(|best| best.try_into().ok()))
 }
 
 /// The members before; only a list of more than a few costs an allocation.
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn selects(lines: &[&str], expected: Option<usize>) {
+    fn selects(lines: &[&str], expected: Option<u16>) {
         let ours = ["v2", "v1"].map(HeaderValue::from_static);
         assert_eq!(
             select(&ours, &list(&headers(lines))).unwrap(),

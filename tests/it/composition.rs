@@ -3,10 +3,11 @@
 use std::{convert::Infallible, future::ready};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tower::{Layer, ServiceBuilder, service_fn};
+use tokio::sync::mpsc;
+use tower::{Layer, ServiceBuilder, service_fn, util::MapResponse};
 use tower_http::{
     ServiceBuilderExt,
     catch_panic::CatchPanicLayer,
@@ -21,7 +22,7 @@ use crate::{
     echo::{Echo, PLAIN},
     http2::{self, connect},
     server::{Content, Served, serve},
-    wire::{self, Client, Head},
+    wire::{self, Client, Head, patiently},
 };
 
 fn protocol() -> Protocol {
@@ -241,4 +242,31 @@ async fn two_of_them_nest_and_the_inner_one_has_the_connection() {
     let service = forbidding.layer(offered().layer(Echo::default()));
     let answer = Client::over(serve(service)).ask(&offer()).await;
     assert_eq!(answer.content, PLAIN);
+}
+
+#[tokio::test]
+async fn what_replaces_an_answer_stands_inside_of_the_layer() {
+    // Rule 18: there the 101 never reaches the layer, so that nothing is handed over.
+    let (told, mut yielded) = mpsc::unbounded_channel();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (told, on_upgrade) = (told.clone(), OnUpgrade::take(&mut request).unwrap());
+        tokio::spawn(async move { told.send(on_upgrade.await.map(drop)) });
+        let response = Response::builder().status(101);
+        ready(response.body(Full::<Bytes>::default()))
+    });
+    let replaced = MapResponse::new(service, |mut response: Response<Full<Bytes>>| {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response
+    });
+    let mut client = Client::over(serve(required().layer(replaced)));
+    client
+        .ask(&offer().set("Connection", "close, Upgrade"))
+        .await
+        .head
+        .is(403);
+    let error = patiently("what it yielded", yielded.recv())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_declined(), "{error:?}");
 }

@@ -2,13 +2,14 @@
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::rejection::JsonRejection,
     middleware::map_response,
     response::{IntoResponse, Response},
     routing::any,
 };
 use http::StatusCode;
+use tower::ServiceExt;
 use tower_upgrade::{
     OnUpgrade, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer, axum::Content,
 };
@@ -64,6 +65,17 @@ async fn a_handler_that_needs_an_offer_is_answered_500_where_none_was_let_throug
     }
     let mut client = Client::over(serve(app(handler, 0)));
     client.offer(&offer()).await.is(101);
+}
+
+#[tokio::test]
+async fn a_plain_connect_is_told_that_this_is_no_tunnel() {
+    // Rule 5 lets it pass, also where an upgrade is required; that is no bug of the service.
+    let handler = async |upgrade: OnUpgrade| -> Response { upgrade.accept(echo) };
+    let layer = UpgradeLayer::new(Policy::require(protocol()));
+    let app = Router::new().route("/", any(handler).layer(layer));
+    let tunnel = http::Request::connect("http://a.example/").body(Body::empty());
+    let answer = app.oneshot(tunnel.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_IMPLEMENTED);
 }
 
 #[tokio::test]

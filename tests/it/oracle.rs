@@ -208,13 +208,19 @@ fn host_of_origin(origin: &[u8]) -> Option<(String, u16)> {
     Some((origin.host()?.to_lowercase(), port))
 }
 
-/// Where the request was sent; without a port it is the default one of the page that sent it.
+/// Where the request was sent; without a port it is the default one of `https` if the request was
+/// sent there, else of the page that sent it.
 fn host(head: &Parts, origin: &[u8]) -> Option<(String, u16)> {
     let scheme = std::str::from_utf8(origin).ok()?.split_once("://")?.0;
     let written: Authority = match head.uri.authority() {
         Some(authority) => authority.clone(),
         None => Authority::try_from(*lines(&head.headers, "host").first()?).ok()?,
     };
+    let scheme = head
+        .uri
+        .scheme_str()
+        .filter(|sent_to| *sent_to == "https")
+        .unwrap_or(scheme);
     let port = written.port_u16().or(default_port(scheme))?;
     Some((written.host().to_lowercase(), port))
 }

@@ -6,7 +6,7 @@ mod cases;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use tower::{Layer, ServiceExt};
 use tower_upgrade::Refusal;
 
@@ -138,5 +138,27 @@ async fn a_response_with_another_status_is_left_as_it_is() {
         assert!(answer.headers().is_empty(), "{:?}", answer.headers());
         let refusal = answer.extensions().get::<Refusal>().unwrap();
         assert_eq!(refusal.kind(), case.kind, "outer layers still learn why");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_would_switch_is_given_the_status_of_the_refusal() {
+    // Rules 16 and 17 hold for a response of one's own: no 101, and no 2xx to a CONNECT.
+    for case in cases() {
+        let is_connect = case.spoiled().method() == Method::CONNECT;
+        for (status, kept) in [
+            (101, false),
+            (200, !is_connect),
+            (204, !is_connect),
+            (302, true),
+        ] {
+            let layer = case.layer().refuse_with(move |_, _| {
+                let own = Response::builder().status(status);
+                own.body(Bytes::new()).unwrap()
+            });
+            let answer = case.refuse(None, layer).await;
+            let expected = if kept { status } else { case.status };
+            assert_eq!(answer.status(), expected, "{} {status}", case.kind);
+        }
     }
 }

@@ -139,6 +139,21 @@ async fn a_wrong_or_missing_version_is_answered_400_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_request_to_https_is_one_to_port_443() {
+    // Rule 10: "the host and port the request was sent to", which `:scheme` tells.
+    let client = Client::of(layered(Policy::require(WebSocket::new()))).await;
+    let to_https = |origin: String| {
+        let uri = format!("https://{AUTHORITY}/");
+        websocket("/").uri(uri).header("origin", origin)
+    };
+    refused(
+        &client.send(to_https(format!("http://{AUTHORITY}"))).await,
+        403,
+    );
+    client.open(to_https(format!("https://{AUTHORITY}"))).await;
+}
+
+#[tokio::test]
 async fn the_origin_must_be_that_of_authority() {
     // RFC 8441 5: Origin is used as in RFC 6455, and the host is that of :authority.
     let service = layered(Policy::require(WebSocket::new()));

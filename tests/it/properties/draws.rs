@@ -212,7 +212,7 @@ pub(super) fn heads() -> impl Strategy<Value = Parts> {
             ("host", "a.example"),
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", KEY),
-            ("origin", "http://a.example"),
+            ("origin", "https://a.example"),
         ];
         proptest::sample::subsequence(sound, 5..=6)
     });
