@@ -72,14 +72,25 @@ impl<'a> List<'a> {
     /// Returns whether `token` is a member, compared without case.
     #[must_use]
     pub fn contains(&self, token: &str) -> bool {
-        // What nearly every list is: one line with one member.
-        if let Source::Line(line) = self.0 {
-            if line.eq_ignore_ascii_case(token.as_bytes()) {
-                return true;
+        let is = |member: &[u8]| member.eq_ignore_ascii_case(token.as_bytes());
+        self.find_map(|member| is(member).then_some(())).is_some()
+    }
+
+    /// What `iter().find_map(..)` is, without an iterator's bookkeeping where there is one line, as
+    /// there nearly always is.
+    pub(crate) fn find_map<T>(&self, mut find: impl FnMut(&'a [u8]) -> Option<T>) -> Option<T> {
+        let Source::Line(line) = self.0 else {
+            return self.iter().find_map(find);
+        };
+        let mut rest = line;
+        for _ in 0..MAX_MEMBERS {
+            let (member, tail) = split_unquoted(rest, b',');
+            if let Some(found) = find(trim_ows(member)) {
+                return Some(found);
             }
+            rest = tail?;
         }
-        self.iter()
-            .any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+        None
     }
 
     /// Returns whether there is no member.

@@ -20,7 +20,7 @@ impl Policy {
             Form::Upgrade(members) if self.server_order => {
                 members.iter().filter_map(position).min()
             }
-            Form::Upgrade(members) => members.iter().find_map(position),
+            Form::Upgrade(members) => members.find_map(position),
             Form::Connect(offered) => position(offered),
             Form::None(_) | Form::Tunnel => None,
         }?;

@@ -13,8 +13,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HostPort<'a> {
     /// Both as they were written.
-    pub(super) text: &'a str,
-    pub(super) host: &'a str,
+    pub(super) text: &'a [u8],
+    pub(super) host: &'a [u8],
     pub(super) port: Option<u16>,
     /// What no port stands for, where the request tells its scheme by being sent to `https`. That of
     /// one sent to `http` tells nothing: TLS may have ended at a proxy in front.
@@ -24,25 +24,26 @@ pub(super) struct HostPort<'a> {
 impl<'a> HostPort<'a> {
     /// `uri-host [ ":" port ]`: no user, no path, nothing else.
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let end = match text.strip_prefix('[') {
-            Some(literal) => literal.find(']')? + 2,
-            None => text
-                .bytes()
-                .position(|b| !HOST_CHARS.contains(b))
-                .unwrap_or(text.len()),
+        let (host, rest, is_sound) = match text {
+            [b'[', ..] => {
+                let end = text.iter().position(|b| *b == b']')? + 1;
+                let (host, rest) = text.split_at_checked(end)?;
+                let literal = host.get(1..end - 1)?;
+                let is_sound = literal
+                    .iter()
+                    .all(|b| *b == b':' || HOST_CHARS.contains(*b));
+                (host, rest, is_sound && !literal.is_empty())
+            }
+            _ => {
+                let end = text.iter().position(|b| !HOST_CHARS.contains(*b));
+                let (host, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
+                (host, rest, !host.is_empty())
+            }
         };
-        let (host, port) = text.split_at_checked(end)?;
-        let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let sound = match literal {
-            Some(literal) => literal.bytes().all(|b| b == b':' || HOST_CHARS.contains(b)),
-            None => true,
-        };
-        let is_empty = literal.unwrap_or(host).is_empty();
-        (sound && !is_empty).then_some(Self {
+        is_sound.then_some(Self {
             text,
             host,
-            port: parse_port(port)?,
+            port: parse_port(rest)?,
             default: None,
         })
     }
@@ -88,12 +89,13 @@ fn refuse(hint: &'static str) -> Refusal {
 
 /// What stands behind a host: nothing, or a colon and digits. A colon alone stands for the default
 /// port (RFC 3986 3.2.3).
-fn parse_port(text: &str) -> Option<Option<u16>> {
-    match text.strip_prefix(':') {
-        None => text.is_empty().then_some(None),
-        Some("") => Some(None),
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok().map(Some),
-        Some(_) => None,
+fn parse_port(text: &[u8]) -> Option<Option<u16>> {
+    match text {
+        [] | [b':'] => Some(None),
+        [b':', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(digits).ok()?.parse().ok().map(Some)
+        }
+        _ => None,
     }
 }
 
@@ -107,7 +109,11 @@ mod tests {
     #[track_caller]
     fn reads(text: &str, host: &str, port: Option<u16>) {
         let parsed = HostPort::parse(text.as_bytes()).unwrap();
-        assert_eq!((parsed.host, parsed.port), (host, port), "{text}");
+        assert_eq!(
+            (parsed.host, parsed.port),
+            (host.as_bytes(), port),
+            "{text}"
+        );
     }
 
     #[test]

@@ -45,12 +45,10 @@ impl Origins {
             Lines::One(line) => line,
             Lines::Many => return Err(refuse("`Origin` came more than once")),
         };
-        let Ok(text) = line.to_str() else {
-            return Err(refuse("`Origin` is not an origin"));
-        };
+        let text = line.as_bytes();
         let allowed = match self {
             Self::Any => true,
-            Self::If(predicate) => predicate(text, head),
+            Self::If(predicate) => line.to_str().is_ok_and(|text| predicate(text, head)),
             Self::List(list) => {
                 Parsed::parse(text).is_some_and(|o| list.iter().any(|own| own.is(&o)))
             }
@@ -68,9 +66,9 @@ impl Origins {
     }
 
     #[cold]
-    fn refuse(&self, origin: &str) -> Refusal {
+    fn refuse(&self, origin: &[u8]) -> Refusal {
         refuse(match self {
-            _ if origin == "null" => {
+            _ if origin == b"null" => {
                 "a page whose origin is opaque (`null`) may not open this WebSocket"
             }
             Self::SameHost => {
@@ -100,14 +98,14 @@ impl fmt::Debug for Origins {
 /// An origin of the policy: scheme, host, and a port that is always written out.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
-    scheme: Box<str>,
-    host: Box<str>,
+    scheme: Box<[u8]>,
+    host: Box<[u8]>,
     port: Option<u16>,
 }
 
 impl Origin {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let origin = Parsed::parse(text)?;
+        let origin = Parsed::parse(text.as_bytes())?;
         Some(Self {
             scheme: origin.scheme.into(),
             host: origin.host.into(),
@@ -124,19 +122,21 @@ impl Origin {
 
 /// `scheme "://" host [ ":" port ]`, the scheme's default port filled in.
 struct Parsed<'a> {
-    scheme: &'a str,
-    host: &'a str,
+    scheme: &'a [u8],
+    host: &'a [u8],
     port: Option<u16>,
 }
 
 impl<'a> Parsed<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let mut letters = scheme.bytes();
-        let sound = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
-            && letters.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-        let HostPort { host, port, .. } = HostPort::parse(rest.as_bytes())?;
-        sound.then_some(Self {
+    fn parse(text: &'a [u8]) -> Option<Self> {
+        let (scheme, authority) = split_scheme(text)?;
+        let [first, rest @ ..] = scheme else {
+            return None;
+        };
+        let is_scheme_char = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+        let is_sound = first.is_ascii_alphabetic() && rest.iter().all(is_scheme_char);
+        let HostPort { host, port, .. } = HostPort::parse(authority)?;
+        is_sound.then_some(Self {
             scheme,
             host,
             port: port.or(default_port(scheme)),
@@ -147,32 +147,36 @@ impl<'a> Parsed<'a> {
 /// Whether a page of this origin was served by `target`. Where `target` has no port written and its
 /// scheme is not known, it is the default one of the page's own scheme, for TLS may end at a proxy in
 /// front.
-fn is_of(origin: &str, target: HostPort<'_>) -> bool {
-    let Some((default, authority)) = split_scheme(origin) else {
+fn is_of(origin: &[u8], target: HostPort<'_>) -> bool {
+    let Some((scheme, authority)) = split_scheme(origin) else {
+        return false;
+    };
+    let Some(default) = default_port(scheme) else {
         return false;
     };
     if authority == target.text && target.default.is_none_or(|known| known == default) {
         return true;
     }
-    let Some(page) = HostPort::parse(authority.as_bytes()) else {
+    let Some(page) = HostPort::parse(authority) else {
         return false;
     };
     let target_port = target.port.or(target.default).unwrap_or(default);
     page.port.unwrap_or(default) == target_port && page.host.eq_ignore_ascii_case(target.host)
 }
 
-/// The default port of an origin that a page can have, and what stands behind its scheme.
-fn split_scheme(origin: &str) -> Option<(u16, &str)> {
-    let (scheme, rest) = origin.split_at_checked(origin.bytes().position(|b| b == b':')?)?;
-    Some((default_port(scheme)?, rest.strip_prefix("://")?))
+/// Splits an origin at its `://`.
+fn split_scheme(origin: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = origin.iter().position(|b| *b == b':')?;
+    let (scheme, rest) = origin.split_at_checked(colon)?;
+    Some((scheme, rest.strip_prefix(b"://")?))
 }
 
-fn default_port(scheme: &str) -> Option<u16> {
-    let is_one_of = |names: [&str; 2]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
-    if is_one_of(["http", "ws"]) {
-        Some(80)
-    } else if is_one_of(["https", "wss"]) {
+fn default_port(scheme: &[u8]) -> Option<u16> {
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+    if is("https") || is("wss") {
         Some(443)
+    } else if is("http") || is("ws") {
+        Some(80)
     } else {
         None
     }
