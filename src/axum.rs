@@ -42,7 +42,7 @@
 //! (A `use tower_upgrade::*` makes the name `axum` ambiguous; import what is needed by name.)
 //!
 //! Beware of `any(..).route_layer(..)`: axum takes `any` for a fallback, which the `route_layer` of a
-//! `MethodRouter` leaves out. `any(..).layer(..)` is right, and so is the `route_layer` of a `Router`.
+//! `MethodRouter` leaves out, and panics if there is nothing else. `any(..).layer(..)` is right, and so is the `route_layer` of a `Router`.
 
 use std::convert::Infallible;
 

@@ -63,7 +63,8 @@ impl UpgradeLayer {
 
     /// Makes the responses of refusals, which [`Refusal::to_response`] does unless this is set.
     ///
-    /// `respond` sees the refusal and the head of the request. Fields that the status demands are
+    /// `respond` sees the refusal and the head of the request, and returns a response of [`Bytes`],
+    /// which are those of axum too. Fields that the status demands are
     /// added to what it returns, unless it chose another status. A status that would switch the
     /// connection, 1xx and on CONNECT also 2xx, is replaced by that of the refusal.
     ///

@@ -60,7 +60,7 @@
 //!
 //! hyper must be told to do upgrades: `serve_connection_with_upgrades` of hyper-util's `auto` server,
 //! `with_upgrades` of hyper's own, and for HTTP/2 `enable_connect_protocol`. `axum::serve` does all
-//! of it. Any other server leaves a [`Pending`] in the request's extensions.
+//! of it; the latter with axum's feature `http2`. Any other server leaves a [`Pending`] in the request's extensions.
 //!
 //! When a request's `Connection` says `close` besides `upgrade`, hyper appends `, close` to the
 //! `Connection: upgrade` that the layer writes; nothing behind hyper can prevent that.

@@ -128,7 +128,7 @@ impl Fault {
             Self::ContentUnread => (
                 RefusalKind::ContentUnread,
                 "the service accepted the upgrade without having read the request's content by \
-                 `OnUpgrade::content`, or what it read is not as long as `Content-Length` says, \
+                 `OnUpgrade::content` or axum's `Content`, or what it read is not as long as `Content-Length` says, \
                  because a layer in between changed it",
             ),
             Self::Abandoned => (

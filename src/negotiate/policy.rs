@@ -15,8 +15,9 @@ use crate::{head::Head, refusal::Refusal};
 /// | [`offer`](Self::offer) | the same | it passes as an ordinary request |
 /// | [`forbid`](Self::forbid) | it passes as an ordinary request | it passes |
 ///
-/// Acceptable is an offer that names a protocol of the policy. What is wrong with it beyond that (a
-/// malformed key, a foreign origin) is refused on `require` and `offer` alike. An offer that passes
+/// Acceptable is an offer that names a protocol of the policy; the first that both name is selected.
+/// What is wrong with the offer of that one (a malformed key, a foreign origin) is refused on `require`
+/// and `offer` alike, whatever else was offered. An offer that passes
 /// is taken out of the request: `Upgrade`, and its member in `Connection`.
 ///
 /// # Examples

@@ -102,7 +102,8 @@ impl OnUpgrade {
 
     /// Accepts: gives the 101 to answer with, and the connection to `serve` in a task of its own.
     ///
-    /// If no connection comes, `serve` is not called.
+    /// If no connection comes, `serve` is not called. The response has any body that has a default,
+    /// so a handler has to name its type: `-> Response`.
     ///
     /// # Panics
     ///
