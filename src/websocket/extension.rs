@@ -37,9 +37,7 @@ use crate::grammar::{InvalidParams, List, Param, Params, is_token, split_params}
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ExtensionOffers {
-    /// Nearly every client sends one line, which is kept without an allocation.
-    first: Option<HeaderValue>,
-    more: Vec<HeaderValue>,
+    lines: Vec<HeaderValue>,
 }
 
 impl ExtensionOffers {
@@ -51,21 +49,18 @@ impl ExtensionOffers {
     /// its quotes are off, or if there are more than [`MAX_MEMBERS`](crate::grammar::MAX_MEMBERS).
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, MalformedExtensions> {
         let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
-        let mut kept = lines.iter().cloned();
+        let kept = lines.iter().cloned().collect();
         let offers = List::new(lines);
         if !offers.iter().all(is_sound) || offers.is_overlong() {
             return Err(MalformedExtensions);
         }
-        Ok(Self {
-            first: kept.next(),
-            more: kept.collect(),
-        })
+        Ok(Self { lines: kept })
     }
 
     /// Returns the offers in the client's order.
     pub fn iter(&self) -> impl Iterator<Item = ExtensionOffer<'_>> {
-        let lines = self.first.iter().chain(&self.more);
-        lines
+        self.lines
+            .iter()
             .flat_map(|line| List::from_line(line.as_bytes()).iter())
             .map(|member| {
                 let (name, params) = split_params(member);
