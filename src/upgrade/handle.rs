@@ -24,11 +24,11 @@ pub(crate) enum Handle {
 impl Handle {
     /// Takes the handle out of a request, so that no service ever sees it (rule 18).
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        let pending = extensions.remove::<Pending>();
         if let Some(handle) = ServerHandle::take(extensions) {
             return Some(Self::Server(handle));
         }
-        let pending = extensions.remove::<Pending>()?.take()?;
-        Some(Self::Pending(Mutex::new(pending)))
+        Some(Self::Pending(Mutex::new(pending?.take()?)))
     }
 
     pub(super) fn poll(
