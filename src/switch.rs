@@ -128,8 +128,8 @@ impl Fault {
             Self::ContentUnread => (
                 RefusalKind::ContentUnread,
                 "the service accepted the upgrade without having read the request's content by \
-                 `OnUpgrade::content` or axum's `Content`, or what it read is not as long as `Content-Length` says, \
-                 because a layer in between changed it",
+                 `OnUpgrade::content` or axum's `Content`, or what it read is not as long as \
+                 `Content-Length` says, because a layer in between changed it",
             ),
             Self::Abandoned => (
                 RefusalKind::Abandoned,

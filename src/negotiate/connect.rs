@@ -8,23 +8,6 @@ use http::{
 use super::{acceptance::Acceptance, http1};
 use crate::{protocol::Protocol, websocket::Key};
 
-/// RFC 9113 8.2.3: over HTTP/2 each cookie may come in a line of its own, over HTTP/1.1 it may not.
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(COOKIE).iter();
-    if lines.nth(1).is_none() {
-        return;
-    }
-    let lines: Vec<_> = headers
-        .get_all(COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    // Field values joined by another one are a field value, so this does not fail.
-    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
-        headers.insert(COOKIE, joined);
-    }
-}
-
 /// Rewrites the head of an extended CONNECT as the `GET` with `Upgrade` that asks for the same.
 pub(crate) fn translate<B>(request: &mut Request<B>, acceptance: &Acceptance) {
     *request.method_mut() = Method::GET;
@@ -44,4 +27,21 @@ pub(crate) fn translate<B>(request: &mut Request<B>, acceptance: &Acceptance) {
     }
     join_cookies(headers);
     http1::normalise(headers, acceptance);
+}
+
+/// RFC 9113 8.2.3: over HTTP/2 each cookie may come in a line of its own, over HTTP/1.1 it may not.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    if lines.nth(1).is_none() {
+        return;
+    }
+    let lines: Vec<_> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    // Field values joined by another one are a field value, so this does not fail.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }

@@ -15,19 +15,26 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     if headers.remove(UPGRADE).is_none() {
         return;
     }
-    let is_other = |member: &&[u8]| !member.eq_ignore_ascii_case(b"upgrade");
     let connection = List::new(headers.get_all(CONNECTION));
-    if connection.iter_all().all(|member| is_other(&member)) {
+    let is_other = |member: &&[u8]| !member.eq_ignore_ascii_case(b"upgrade");
+    let (mut members, mut others, mut first) = (0, 0, None);
+    for member in connection.iter_all() {
+        members += 1;
+        if is_other(&member) {
+            others += 1;
+            first = first.or(Some(member));
+        }
+    }
+    if others == members {
         return;
     }
-    let mut others = connection.iter_all().filter(is_other);
-    let rest = match (others.next(), others.next()) {
-        (None, _) => None,
-        (Some(only), None) => Some(well_known(only).unwrap_or_else(|| value(only))),
-        (Some(_), Some(_)) => {
+    let rest = match first {
+        Some(only) if others == 1 => Some(well_known(only).unwrap_or_else(|| value(only))),
+        Some(_) => {
             let others = connection.iter_all().filter(is_other);
             Some(value(&others.collect::<Vec<_>>().join(&b", "[..])))
         }
+        None => None,
     };
     match rest {
         Some(rest) => headers.insert(CONNECTION, rest),

@@ -186,6 +186,7 @@ fn default_port(scheme: &[u8]) -> Option<u16> {
 /// that names one, else `X-Forwarded-Host`. `None` if there is neither, `Some(None)` if it cannot be
 /// read.
 fn forwarded_host<'a>(head: &Head<'a>) -> Option<Option<HostPort<'a>>> {
+    // Unbounded, for the last member is the one to be trusted, however many a client puts before it.
     let forwarded = List::new(head.headers.get_all(header::FORWARDED));
     if let Some(host) = forwarded.iter_all().last().and_then(forwarded_param) {
         return Some(HostPort::parse(host));
