@@ -2,7 +2,9 @@
 
 use std::{io::Result, path::Path, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use http_body_util::Empty;
 use tokio::runtime;
 use tower::{Layer, limit::ConcurrencyLimitLayer, service_fn, timeout::TimeoutLayer};
 use tower_http::{cors::CorsLayer, set_header::SetRequestHeaderLayer};
@@ -22,7 +24,7 @@ fn main() -> Result<()> {
     let _entered = runtime.enter();
     report::run(
         Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/callgrind/requests")),
-        vec![ordinary()],
+        vec![ordinary(), passing()],
     )
 }
 
@@ -78,6 +80,27 @@ fn ordinary() -> Group {
         "tower-upgrade, `Routes` of 100 paths, every other one required",
         GOAL_OF_ROUTES,
         through(routing(Policy::require).layer(service()), get),
+    )
+}
+
+/// A request that passes costs no allocation, its offer taken out or not.
+fn passing() -> Group {
+    let get = fixtures::h2c::<Empty<Bytes>>;
+    Group::new(
+        "A GET that offers h2c as curl does, which is taken out",
+        256,
+        400,
+    )
+    .peer("no layer", through(service_fn(page), get))
+    .ours(
+        "tower-upgrade, `Policy::offer`",
+        Goal::NoAllocation,
+        through(offering().layer(service_fn(page)), get),
+    )
+    .ours(
+        "tower-upgrade, `Policy::forbid`",
+        Goal::NoAllocation,
+        through(forbidding().layer(service_fn(page)), get),
     )
 }
 

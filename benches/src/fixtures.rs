@@ -1,5 +1,6 @@
 //! The requests, as everyday clients send them.
 
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 /// Who the requests are for.
@@ -67,6 +68,22 @@ pub fn get<B: Default>(path: &'static str) -> Request<B> {
         )
     };
     *request.headers_mut() = HeaderMap::from_iter(ORDINARY.map(field));
+    request
+}
+
+/// Returns the same with the offer that curl and Java put into everyday requests.
+pub fn h2c<B: Default>() -> Request<B> {
+    let mut request = get("/service-42/items/7");
+    let headers = request.headers_mut();
+    headers.insert(
+        CONNECTION,
+        HeaderValue::from_static("Upgrade, HTTP2-Settings"),
+    );
+    headers.insert(http::header::UPGRADE, HeaderValue::from_static("h2c"));
+    headers.insert(
+        "http2-settings",
+        HeaderValue::from_static("AAMAAABkAAQAoAAAAAIAAAAA"),
+    );
     request
 }
 
