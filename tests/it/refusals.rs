@@ -47,6 +47,7 @@ async fn each_is_told_in_plain_text_with_what_its_status_demands() {
             answer.headers()["content-type"],
             "text/plain; charset=utf-8"
         );
+        assert_eq!(answer.headers()["vary"], "accept");
         assert_eq!(answer.body(), &format!("{}\n", refusal.hint()));
         assert!(
             !refusal.hint().ends_with('.') && !refusal.hint().contains("evil"),
