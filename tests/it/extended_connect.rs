@@ -17,7 +17,7 @@ use tower_upgrade::{
 
 use crate::{
     echo::{Echo, PLAIN},
-    http2::{Client, connect, get},
+    http2::{Client, Stream, connect, get},
     server::Served,
     wire::patiently,
 };
@@ -45,16 +45,19 @@ fn handing_over() -> (impl Served<ResponseBody<Full<Bytes>>>, Connections) {
 
 type Connections = mpsc::UnboundedReceiver<Result<Upgraded, UpgradeError>>;
 
+/// A client with its end of an accepted stream, and the server's end.
+async fn both_ends(protocol: &'static str) -> (Client, Stream, Upgraded) {
+    let (service, mut connections) = handing_over();
+    let client = Client::of(service).await;
+    let (_, stream) = client.open(connect(protocol, "/")).await;
+    let io = patiently("the connection", connections.recv()).await;
+    (client, stream, io.unwrap().unwrap())
+}
+
 #[tokio::test]
 async fn bytes_go_both_ways_and_each_half_ends_by_itself() {
     // END_STREAM from the client ends its half and not the other.
-    let (service, mut connections) = handing_over();
-    let client = Client::of(service).await;
-    let (_, mut stream) = client.open(connect("echo/1.0", "/")).await;
-    let mut io = patiently("the connection", connections.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let (_client, mut stream, mut io) = both_ends("echo/1.0").await;
 
     stream.write("ping").await;
     stream.end().await;
@@ -72,13 +75,7 @@ async fn bytes_go_both_ways_and_each_half_ends_by_itself() {
 #[tokio::test]
 async fn the_server_may_end_its_half_first() {
     // END_STREAM from the server ends its half and not the other.
-    let (service, mut connections) = handing_over();
-    let client = Client::of(service).await;
-    let (_, mut stream) = client.open(connect("echo/1.0", "/")).await;
-    let mut io = patiently("the connection", connections.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let (_client, mut stream, mut io) = both_ends("echo/1.0").await;
 
     io.shutdown().await.unwrap();
     assert_eq!(stream.rest().await, "");
@@ -94,13 +91,7 @@ async fn the_server_may_end_its_half_first() {
 #[tokio::test]
 async fn it_tells_what_was_agreed_on() {
     // Protocol, subprotocol and version are known to whoever has the I/O, whatever its kind.
-    let (service, mut connections) = handing_over();
-    let client = Client::of(service).await;
-    let (_, _stream) = client.open(connect("ECHO/1.0", "/")).await;
-    let io = patiently("the connection", connections.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let (_client, _stream, io) = both_ends("ECHO/1.0").await;
     assert_eq!(io.version(), Version::HTTP_2);
     assert_eq!(
         io.protocol().as_str(),
@@ -135,13 +126,7 @@ async fn a_megabyte_comes_back_whole() {
 #[tokio::test]
 async fn a_reset_by_the_client_ends_the_servers_side() {
     // RST_STREAM reads as an end, then writes fail; nobody waits for ever.
-    let (service, mut connections) = handing_over();
-    let client = Client::of(service).await;
-    let (_, mut stream) = client.open(connect("echo/1.0", "/")).await;
-    let mut io = patiently("the connection", connections.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    let (client, mut stream, mut io) = both_ends("echo/1.0").await;
     stream.write("last").await;
     let mut read = [0; 4];
     patiently("the last bytes", io.read_exact(&mut read))
