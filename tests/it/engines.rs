@@ -171,6 +171,32 @@ async fn a_translated_connect_has_its_cookies_in_one_line() {
 }
 
 #[tokio::test]
+async fn a_translated_connect_is_shown_with_one_sound_key() {
+    // Rule 19: over HTTP/2 a broken key is not refused, but no `GET` can stand for it.
+    let service = service_fn(async |mut request: Request<Incoming>| {
+        let keys: Vec<_> = request
+            .headers()
+            .get_all("sec-websocket-key")
+            .iter()
+            .collect();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert_eq!(keys[0].len(), 24, "{keys:?}");
+        let on_upgrade = OnUpgrade::take(&mut request).unwrap();
+        Ok::<Response<Full<Bytes>>, Infallible>(on_upgrade.accept(echo))
+    });
+    let layer = UpgradeLayer::new(Policy::require(WebSocket::new()).translate_connect());
+    let client = Client::of(layer.layer(service)).await;
+    for keys in [&[][..], &[KEY], &["garbage"], &["garbage", "two"]] {
+        let request = keys.iter().fold(websocket("/"), |request, key| {
+            request.header("sec-websocket-key", *key)
+        });
+        let (answer, _) = client.open(request).await;
+        let is_answered = answer.headers().contains_key("sec-websocket-accept");
+        assert_eq!(is_answered, keys == [KEY]);
+    }
+}
+
+#[tokio::test]
 async fn a_translated_connect_that_is_declined_opens_no_tunnel() {
     // Rule 17, where the service does not know that its 200 would open one.
     for (status, answered) in [(200, 501), (404, 404)] {
