@@ -1,7 +1,11 @@
 //! Who has the server's handle: a server without upgrades, a layer outside of the layer (rules 18, 23).
 
-use tower::{Layer, util::MapRequestLayer};
-use tower_upgrade::{Policy, Protocol, UpgradeLayer, WebSocket};
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tower::{Layer, service_fn, util::MapRequestLayer};
+use tower_upgrade::{OnUpgrade, Pending, Policy, Protocol, UpgradeLayer, WebSocket};
 
 use crate::{
     server::{serve, serve_without_upgrades},
@@ -44,6 +48,27 @@ async fn without_a_handle_require_refuses_and_offer_passes() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn of_two_handles_hypers_counts_and_none_reaches_the_service() {
+    // Rule 18: "The server's handle never reaches a service".
+    let service = service_fn(async |mut request: http::Request<hyper::body::Incoming>| {
+        assert!(request.extensions().get::<Pending>().is_none());
+        let on_upgrade = OnUpgrade::take(&mut request).unwrap();
+        Ok::<http::Response<Full<Bytes>>, Infallible>(on_upgrade.accept(crate::spy::echo))
+    });
+    let (other, _) = tokio::io::duplex(1);
+    let other = Pending::ready(other);
+    let outer = MapRequestLayer::new(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(other.clone());
+        request
+    });
+    let layer = UpgradeLayer::new(Policy::require(echo()));
+    let mut client = Client::over(serve(outer.layer(layer.layer(service))));
+    client.offer(&offer()).await.is(101);
+    client.send("over hyper's own").await;
+    client.expect("over hyper's own").await;
 }
 
 #[tokio::test]
