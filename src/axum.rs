@@ -44,16 +44,20 @@
 //! Beware of `any(..).route_layer(..)`: axum takes `any` for a fallback, which the `route_layer` of a
 //! `MethodRouter` leaves out, and panics if there is nothing else. `any(..).layer(..)` is right, and so is the `route_layer` of a `Router`.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
-use axum_core::{
+use ::axum::{
     body::Body,
-    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
+    extract::{ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, Method, StatusCode, request::Parts};
 
 use crate::{
+    head::Head,
     refusal::{Refusal, RefusalKind},
     upgrade::{ContentBody, OnUpgrade},
     websocket::{ExtensionOffers, MalformedExtensions},
@@ -118,6 +122,28 @@ impl<S: Sync> FromRequestParts<S> for ExtensionOffers {
         };
         Self::from_headers(&parts.headers).map_err(malformed)
     }
+}
+
+/// A key for [`Limit::per_key`](crate::Limit::per_key): the address a connection came from, by axum's
+/// [`ConnectInfo`].
+///
+/// It is there where the app is served with `into_make_service_with_connect_info::<SocketAddr>()`, and
+/// `None` elsewhere. Behind a proxy it is the proxy's: use
+/// [`forwarded_for`](crate::lifetime::forwarded_for).
+///
+/// # Examples
+///
+/// ```
+/// use tower_upgrade::{Limit, Policy, UpgradeLayer, WebSocket, axum::client_ip};
+///
+/// let layer = UpgradeLayer::new(Policy::require(WebSocket::new()))
+///     .limit(Limit::per_key(20, client_ip));
+/// # let _ = layer;
+/// ```
+#[must_use]
+pub fn client_ip(head: &Head<'_>) -> Option<IpAddr> {
+    let info = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(info.0.ip())
 }
 
 #[cold]

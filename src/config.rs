@@ -7,7 +7,9 @@ use http::{Method, Response};
 
 use crate::{
     head::Head,
+    lifetime::Terms,
     negotiate::{Policy, Routes},
+    observe::Observer,
     refusal::Refusal,
 };
 
@@ -72,6 +74,8 @@ pub(crate) type Respond = dyn Fn(&Refusal, &Head<'_>) -> Response<Bytes> + Send 
 pub(crate) struct Config {
     pub(crate) policies: Policies,
     pub(crate) refuse_with: Option<Arc<Respond>>,
+    /// What connections live by; none where nothing is asked of them.
+    pub(crate) terms: Option<Arc<Terms>>,
 }
 
 impl Config {
@@ -79,12 +83,25 @@ impl Config {
         Self {
             policies,
             refuse_with: None,
+            terms: None,
+        }
+    }
+
+    pub(crate) fn terms_mut(&mut self) -> &mut Terms {
+        Arc::make_mut(self.terms.get_or_insert_default())
+    }
+
+    /// Tells the observers, if there are any.
+    pub(crate) fn tell(&self, event: impl Fn(&dyn Observer)) {
+        if let Some(terms) = &self.terms {
+            terms.tell(event);
         }
     }
 
     /// Answers a request with a refusal.
     #[cold]
     pub(crate) fn refuse(&self, refusal: &Refusal, head: &Head<'_>) -> Response<Bytes> {
+        self.tell(|observer| observer.refused(refusal));
         let Some(respond) = &self.refuse_with else {
             return refusal.to_response(head.headers);
         };
@@ -104,6 +121,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("policies", &self.policies)
             .field("refuse_with", &self.refuse_with.is_some())
+            .field("terms", &self.terms)
             .finish()
     }
 }

@@ -1,6 +1,6 @@
 //! `UpgradeLayer`: the policies, and what goes for all of them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
@@ -9,6 +9,8 @@ use tower_layer::Layer;
 use crate::{
     config::{Config, Policies},
     head::Head,
+    lifetime::{Drain, Limit, Terms},
+    observe::Observer,
     refusal::Refusal,
     service::Upgrade,
 };
@@ -32,6 +34,17 @@ use crate::{
 ///
 /// Outside, too, of anything that takes `Content-Length` off a request, as decompression does: without
 /// it a request is taken to have no content.
+///
+/// # The life of connections
+///
+/// What is set by [`limit`](Self::limit), [`idle_timeout`](Self::idle_timeout) and the other clocks,
+/// [`drain`](Self::drain) and [`observe`](Self::observe) holds until a connection's last byte; see
+/// [`lifetime`](crate::lifetime). A layer with none of them hands over bare connections.
+///
+/// # Panics
+///
+/// The clocks need a tokio runtime with its own clock enabled, as it is under `#[tokio::main]`. Where a
+/// layer that holds on to connections accepts one outside of such a runtime, it panics.
 ///
 /// # Examples
 ///
@@ -77,6 +90,69 @@ impl UpgradeLayer {
     {
         Arc::make_mut(&mut self.config).refuse_with = Some(Arc::new(respond));
         self
+    }
+
+    /// Allows so many upgraded connections at a time; of several limits, all count.
+    ///
+    /// They are asked in the order they were given, after the offer was found acceptable and before
+    /// the service is called.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.terms_mut().limits.push(limit);
+        self
+    }
+
+    /// Gives up on a connection that was accepted and not handed over for so long, which is 30 s unless
+    /// this is set; awaiting it then fails with
+    /// [`is_timed_out`](crate::UpgradeError::is_timed_out).
+    ///
+    /// A client that does not read what it asked for before can keep a server from ever sending the 101.
+    /// In a layer with no limit, clock, drain or observer there is no such clock, for there is nothing it
+    /// could return.
+    pub fn hand_over_timeout(mut self, timeout: Duration) -> Self {
+        self.terms_mut().clocks.hand_over = Some(timeout);
+        self
+    }
+
+    /// Closes a connection that yields no first byte of the client for so long after it was handed over.
+    ///
+    /// Reads and writes then fail with [`TimedOut`](std::io::ErrorKind::TimedOut), and
+    /// [`Cause::of`](crate::observe::Cause::of) says which clock it was.
+    pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.terms_mut().clocks.first_byte = Some(timeout);
+        self
+    }
+
+    /// Closes a connection on which no byte goes either way for so long, as
+    /// [`first_byte_timeout`](Self::first_byte_timeout) does.
+    ///
+    /// Bytes count when the handler reads or writes them. A byte sets no timer: one timer a connection
+    /// fires once in so long, and looks when the last one went.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.terms_mut().clocks.idle = Some(timeout);
+        self
+    }
+
+    /// Closes a connection so long after it was handed over, whatever it does, as
+    /// [`first_byte_timeout`](Self::first_byte_timeout) does.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.terms_mut().clocks.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Lets a drain refuse offers, and wait for connections to end. The last one given counts.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.terms_mut().drain = Some(drain);
+        self
+    }
+
+    /// Tells an observer of offers and connections; of several, each in turn.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.terms_mut().observers.push(Arc::new(observer));
+        self
+    }
+
+    fn terms_mut(&mut self) -> &mut Terms {
+        Arc::make_mut(&mut self.config).terms_mut()
     }
 }
 

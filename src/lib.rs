@@ -78,13 +78,19 @@ mod future;
 pub mod grammar;
 mod head;
 mod layer;
+pub mod lifetime;
 pub mod negotiate;
+pub mod observe;
 mod protocol;
 mod refusal;
 mod service;
 mod switch;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upgrade;
 pub mod websocket;
+#[cfg(feature = "tungstenite")]
+pub mod ws;
 
 pub use self::{
     body::ResponseBody,
@@ -95,11 +101,13 @@ pub use self::{
     protocol::{InvalidProtocol, Protocol},
     refusal::{Refusal, RefusalKind},
     service::Upgrade,
-    upgrade::{ContentBody, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
+    upgrade::{ContentBody, Lease, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
 };
 #[doc(inline)]
 pub use self::{
+    lifetime::{Drain, DrainReport, Limit},
     negotiate::{Policy, Routes},
+    observe::Observer,
     websocket::WebSocket,
 };
 

@@ -93,7 +93,7 @@ impl<S> Upgrade<S> {
         S: Service<Request<B>, Response = Response<R>>,
     {
         let policy = self.config.policies.find(request.uri().path());
-        match way(policy, &mut request) {
+        match way(&self.config, policy, &mut request) {
             Ok(Way::Accept(switch)) => ResponseFuture::accepted(self.inner.call(request), switch),
             Ok(Way::Pass) => ResponseFuture::passed(self.inner.call(request)),
             Ok(Way::PassConnect) => ResponseFuture::passed_connect(self.inner.call(request)),
@@ -113,16 +113,26 @@ enum Way {
 }
 
 /// Reads the offer, decides on it, and makes the request ready for its way.
-fn way<B>(policy: &Arc<Policy>, request: &mut Request<B>) -> Result<Way, Refusal> {
+fn way<B>(config: &Config, policy: &Arc<Policy>, request: &mut Request<B>) -> Result<Way, Refusal> {
     let is_connect = *request.method() == Method::CONNECT;
     let connect = is_connect.then(|| upgrade::connect_protocol(request.extensions()));
-    let offer = Offer::read_with(Head::from(&*request), connect.flatten());
+    let head = Head::from(&*request);
+    let offer = Offer::read_with(head, connect.flatten());
     // Rule 5: a request for a tunnel, for which the handle is what the service needs.
     let is_tunnel = matches!(offer.form(), Form::Tunnel);
+    let is_offer = matches!(offer.form(), Form::Upgrade(_) | Form::Connect(_));
+    if is_offer {
+        config.tell(|observer| observer.offered(&head));
+    }
     match policy.decide(&offer) {
-        Decision::Accept(acceptance) => admit(policy, acceptance, request),
+        Decision::Accept(acceptance) => admit(config, policy, acceptance, request),
         Decision::Pass if is_tunnel => Ok(Way::Pass),
-        Decision::Pass => Ok(pass(request)),
+        Decision::Pass => {
+            if is_offer {
+                config.tell(|observer| observer.passed(&head));
+            }
+            Ok(pass(request))
+        }
         Decision::Refuse(refusal) => Err(refusal),
     }
 }
@@ -142,22 +152,31 @@ fn pass<B>(request: &mut Request<B>) -> Way {
 ///
 /// Where the server cannot hand the connection over, it passes unless the policy insists (rule 23).
 fn admit<B>(
+    config: &Config,
     policy: &Policy,
     acceptance: Acceptance,
     request: &mut Request<B>,
 ) -> Result<Way, Refusal> {
-    let switch = if policy.is_raw() {
-        ServerHandle::is_in(request.extensions()).then(|| Switch::raw(acceptance))
+    let handle = if policy.is_raw() {
+        None
     } else {
-        let handle = Handle::take(request.extensions_mut());
-        handle.map(|handle| Switch::new(Slot::new(acceptance), handle))
+        Handle::take(request.extensions_mut())
     };
-    let Some(switch) = switch else {
+    if handle.is_none() && !(policy.is_raw() && ServerHandle::is_in(request.extensions())) {
         return if policy.is_required() {
             Err(not_upgradable())
         } else {
+            config.tell(|observer| observer.passed(&Head::from(&*request)));
             Ok(pass(request))
         };
+    }
+    let guard = match &config.terms {
+        Some(terms) => Some(terms.admit(&Head::from(&*request), acceptance.agreed())?),
+        None => None,
+    };
+    let switch = match handle {
+        Some(handle) => Switch::new(Slot::new(acceptance, guard), handle),
+        None => Switch::raw(acceptance, guard),
     };
     let acceptance = switch.acceptance();
     if acceptance.is_connect() && policy.translates() {

@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderValue, Response, header::CONNECTION};
 
 use crate::{
     body::ResponseBody,
+    lifetime::{self, Guard},
     negotiate::Acceptance,
     refusal::{Refusal, RefusalKind},
-    upgrade::{Handle, Kind, Slot},
+    upgrade::{Handle, Io, Kind, Slot},
 };
 
 /// What is kept for a request between its offer and its answer.
@@ -22,7 +23,13 @@ pub(crate) enum Switch {
         handle: Option<Handle>,
     },
     /// The handle is in the request, for a handler with an extractor of its own.
-    Raw(Box<Acceptance>),
+    Raw(Box<Raw>),
+}
+
+pub(crate) struct Raw {
+    acceptance: Acceptance,
+    /// Whose permits return with the answer: what comes after it is not seen by the layer.
+    guard: Option<Arc<Guard<Io>>>,
 }
 
 impl Switch {
@@ -31,14 +38,14 @@ impl Switch {
         Self::Own { slot, handle }
     }
 
-    pub(crate) fn raw(acceptance: Acceptance) -> Self {
-        Self::Raw(Box::new(acceptance))
+    pub(crate) fn raw(acceptance: Acceptance, guard: Option<Arc<Guard<Io>>>) -> Self {
+        Self::Raw(Box::new(Raw { acceptance, guard }))
     }
 
     pub(crate) fn acceptance(&self) -> &Acceptance {
         match self {
             Self::Own { slot, .. } => slot.acceptance(),
-            Self::Raw(acceptance) => acceptance,
+            Self::Raw(raw) => &raw.acceptance,
         }
     }
 
@@ -49,6 +56,13 @@ impl Switch {
         }
     }
 
+    fn guard(&self) -> Option<&Arc<Guard<Io>>> {
+        match self {
+            Self::Own { slot, .. } => slot.guard(),
+            Self::Raw(raw) => raw.guard.as_ref(),
+        }
+    }
+
     /// Turns the service's answer into the one that is sent.
     pub(crate) fn settle<R>(&mut self, mut response: Response<R>) -> Response<ResponseBody<R>> {
         let acceptance = self.acceptance();
@@ -56,48 +70,78 @@ impl Switch {
             return self.decline(response);
         }
         if let Err(refusal) = acceptance.check_answer(response.headers()) {
-            self.close(Kind::Refused);
-            return answer_with(&refusal);
+            return self.refuse(&refusal);
         }
         *response.status_mut() = acceptance.write_answer(response.headers_mut());
         match self.hand_over() {
             Ok(()) => response.map(|_| ResponseBody::own(Bytes::new())),
-            Err(fault) => fault.answer(),
+            Err(refusal) => self.refuse(&refusal),
         }
     }
 
     /// The service gave another answer, which is sent unless it would open a tunnel (rule 17).
     fn decline<R>(&mut self, response: Response<R>) -> Response<ResponseBody<R>> {
-        let is_connect = self.acceptance().is_connect();
+        let opens_tunnel = self.acceptance().is_connect() && response.status().is_success();
+        if opens_tunnel {
+            if let Some(guard) = self.guard() {
+                guard.refuse(&Fault::TunnelNotAccepted.refusal());
+            }
+        }
         self.close(Kind::Declined);
-        if is_connect && response.status().is_success() {
+        if opens_tunnel {
             return Fault::TunnelNotAccepted.answer();
         }
         response.map(ResponseBody::service)
     }
 
-    /// Lets the connection go, unless the service did something that stands against it.
-    fn hand_over(&mut self) -> Result<(), Fault> {
-        let Self::Own { slot, handle } = self else {
-            return Ok(());
+    /// Lets the connection go, unless something stands against it.
+    fn hand_over(&mut self) -> Result<(), Refusal> {
+        let (slot, handle) = match self {
+            Self::Own { slot, handle } => (slot, handle),
+            Self::Raw(raw) => {
+                if let Some(guard) = &raw.guard {
+                    guard.release();
+                }
+                return Ok(());
+            }
         };
+        if slot.guard().is_some_and(|guard| guard.is_closed()) {
+            return Err(lifetime::draining(slot.acceptance().version()));
+        }
         if !slot.is_content_read() {
-            self.close(Kind::Refused);
-            return Err(Fault::ContentUnread);
+            return Err(Fault::ContentUnread.refusal());
         }
         if handle.take().is_some_and(|handle| slot.hand_over(handle)) {
             Ok(())
         } else {
-            Err(Fault::Abandoned)
+            Err(Fault::Abandoned.refusal())
         }
+    }
+
+    /// The service accepted in a way that cannot be let through.
+    #[cold]
+    fn refuse<R>(&mut self, refusal: &Refusal) -> Response<ResponseBody<R>> {
+        if let Some(guard) = self.guard() {
+            guard.refuse(refusal);
+        }
+        let why = match refusal.kind() {
+            RefusalKind::Draining => Kind::Drained,
+            _ => Kind::Refused,
+        };
+        self.close(why);
+        answer_with(refusal)
     }
 
     /// Drops the handle and tells whoever awaits the connection why none will come.
     fn close(&mut self, why: Kind) {
         if let Self::Own { slot, handle } = self {
-            if handle.take().is_some() {
-                slot.close(why);
+            if handle.take().is_none() {
+                return;
             }
+            slot.close(why);
+        }
+        if let Some(guard) = self.guard() {
+            guard.decline();
         }
     }
 }
@@ -116,6 +160,11 @@ pub(crate) enum Fault {
 impl Fault {
     #[cold]
     pub(crate) fn answer<R>(self) -> Response<ResponseBody<R>> {
+        answer_with(&self.refusal())
+    }
+
+    #[cold]
+    fn refusal(self) -> Refusal {
         let (kind, hint) = match self {
             Self::UnexpectedSwitch => (
                 RefusalKind::UnexpectedSwitch,
@@ -136,12 +185,11 @@ impl Fault {
                 "the service accepted the upgrade, but had dropped its `OnUpgrade` or never took it",
             ),
         };
-        let mut answer = answer_with(&Refusal::new(kind, hint));
+        let refusal = Refusal::new(kind, hint);
         if matches!(self, Self::ContentUnread) {
-            let close = HeaderValue::from_static("close");
-            answer.headers_mut().insert(CONNECTION, close);
+            return refusal.with_field(CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
+        refusal
     }
 }
 

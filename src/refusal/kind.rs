@@ -53,6 +53,12 @@ pub enum RefusalKind {
     HttpVersionRequired,
     /// The connection cannot be handed over by the server. 501.
     NotUpgradable,
+    /// The server is about to end and begins nothing new. 503.
+    Draining,
+    /// As many connections are open as there may be. 503.
+    TotalLimit,
+    /// As many connections are open for this client as there may be. 429.
+    KeyLimit,
     /// The service answered 101 to a request that was not accepted. 500.
     UnexpectedSwitch,
     /// The service answered 101 and named another protocol than the one selected. 500.
@@ -92,6 +98,8 @@ impl RefusalKind {
             | Self::ContentNotAllowed
             | Self::ContentLength => StatusCode::BAD_REQUEST,
             Self::Origin => StatusCode::FORBIDDEN,
+            Self::Draining | Self::TotalLimit => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeyLimit => StatusCode::TOO_MANY_REQUESTS,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnexpectedSwitch
             | Self::OtherProtocol
@@ -126,6 +134,9 @@ impl RefusalKind {
             Self::TlsRequired => "tls-required",
             Self::HttpVersionRequired => "http-version-required",
             Self::NotUpgradable => "not-upgradable",
+            Self::Draining => "draining",
+            Self::TotalLimit => "total-limit",
+            Self::KeyLimit => "key-limit",
             Self::UnexpectedSwitch => "unexpected-switch",
             Self::OtherProtocol => "other-protocol",
             Self::ContentUnread => "content-unread",

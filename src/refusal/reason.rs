@@ -85,7 +85,8 @@ impl Refusal {
     }
 
     /// Returns the fields that a response with this status must carry: `Upgrade` and `Connection`
-    /// on a 426, `Allow` on a 405, `Sec-WebSocket-Version` where the version was wrong.
+    /// on a 426, `Allow` on a 405, `Sec-WebSocket-Version` where the version was wrong, `Retry-After`
+    /// where a limit is reached, `Connection: close` while the server drains.
     #[must_use]
     pub const fn fields(&self) -> &HeaderMap {
         &self.0.fields

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::observe::Cause;
+
 /// Why awaiting an [`OnUpgrade`](crate::OnUpgrade) yielded no connection.
 #[derive(Debug)]
 pub struct UpgradeError {
@@ -16,11 +18,22 @@ pub(crate) enum Kind {
     Canceled,
     Taken,
     Connection,
+    TimedOut,
+    Drained,
 }
 
 impl UpgradeError {
     pub(crate) const fn new(kind: Kind) -> Self {
         Self { kind, source: None }
+    }
+
+    /// The guard of the connection was closed before it was handed over.
+    pub(super) const fn closed(cause: Cause) -> Self {
+        Self::new(match cause {
+            Cause::Expired(_) => Kind::TimedOut,
+            Cause::Drained => Kind::Drained,
+            _ => Kind::Canceled,
+        })
     }
 
     pub(crate) fn connection(source: Box<dyn Error + Send + Sync>) -> Self {
@@ -63,6 +76,19 @@ impl UpgradeError {
     pub fn is_connection(&self) -> bool {
         self.kind == Kind::Connection
     }
+
+    /// Returns whether the answer was accepted and the connection did not come in time, see
+    /// [`UpgradeLayer::hand_over_timeout`](crate::UpgradeLayer::hand_over_timeout).
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.kind == Kind::TimedOut
+    }
+
+    /// Returns whether the deadline of a [`Drain`](crate::Drain) struck before the connection came.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.kind == Kind::Drained
+    }
 }
 
 impl fmt::Display for UpgradeError {
@@ -73,6 +99,8 @@ impl fmt::Display for UpgradeError {
             Kind::Canceled => "the request ended before it was answered",
             Kind::Taken => "the upgraded connection was already taken",
             Kind::Connection => "the server did not hand the connection over",
+            Kind::TimedOut => "the server did not hand the connection over in time",
+            Kind::Drained => "the deadline of a drain struck before the connection was handed over",
         })
     }
 }

@@ -58,7 +58,7 @@ impl ServerHandle {
 }
 
 /// hyper's upgraded I/O, with tokio's traits.
-pub(super) struct ServerIo(TokioIo<upgrade::Upgraded>);
+pub(crate) struct ServerIo(TokioIo<upgrade::Upgraded>);
 
 impl ServerIo {
     pub(super) fn tokio(&mut self) -> Pin<&mut TokioIo<upgrade::Upgraded>> {

@@ -14,7 +14,7 @@ use super::{
     pending::AnyIo,
 };
 
-pub(super) enum Io {
+pub(crate) enum Io {
     Server(ServerIo),
     Other(Box<dyn AnyIo>),
 }

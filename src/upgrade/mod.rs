@@ -2,6 +2,7 @@
 
 mod content;
 mod error;
+mod guarded;
 mod handle;
 mod hyper;
 mod io;
@@ -9,6 +10,11 @@ mod on_upgrade;
 mod pending;
 mod serve;
 mod slot;
+#[cfg(feature = "tracing")]
+mod span;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_span.rs"]
+mod span;
 mod upgraded;
 
 pub use self::{
@@ -16,12 +22,13 @@ pub use self::{
     error::UpgradeError,
     on_upgrade::OnUpgrade,
     pending::Pending,
-    upgraded::{Parts, Upgraded},
+    upgraded::{Lease, Parts, Upgraded},
 };
 pub(crate) use self::{
     content::Unread,
     error::Kind,
     handle::Handle,
     hyper::{ServerHandle, connect_protocol, forget_connect, normalise_connect},
+    io::Io,
     slot::Slot,
 };

@@ -13,8 +13,10 @@ use super::{
     content::ContentBody,
     error::{Kind, UpgradeError},
     handle::Handle,
-    serve::Serve,
+    io::Io,
+    serve::{Serve, Watch},
     slot::Slot,
+    span::in_current_span,
     upgraded::Upgraded,
 };
 use crate::protocol::Protocol;
@@ -102,7 +104,10 @@ impl OnUpgrade {
 
     /// Accepts: gives the 101 to answer with, and the connection to `serve` in a task of its own.
     ///
-    /// If no connection comes, `serve` is not called. The response has any body that has a default,
+    /// If no connection comes, `serve` is not called. If it panics, that is the
+    /// [cause](crate::observe::Cause::Panicked) its observers are told. A [`Drain`](crate::Drain) waits
+    /// for the task to end, and at its deadline polls it once more and drops it. With the feature
+    /// `tracing` it runs in the current span. The response has any body that has a default,
     /// so a handler has to name its type: `-> Response`.
     ///
     /// # Panics
@@ -131,7 +136,8 @@ impl OnUpgrade {
         Fut: Future<Output = ()> + Send + 'static,
         B: Default,
     {
-        tokio::spawn(Serve::new(self, serve));
+        let watch = self.slot.guard().map(|guard| Watch::new(Arc::clone(guard)));
+        tokio::spawn(in_current_span(Serve::new(self, watch, serve)));
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response
@@ -195,33 +201,62 @@ impl Future for OnUpgrade {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            match &mut this.stage {
-                Stage::Waiting => match ready!(this.slot.poll_handle(cx)) {
-                    Ok(handle) => this.stage = Stage::Handed(handle),
-                    Err(why) => {
-                        this.stage = Stage::Done;
-                        return Poll::Ready(Err(UpgradeError::new(why)));
+            let polled = match &mut this.stage {
+                Stage::Waiting => match this.slot.poll_handle(cx) {
+                    Poll::Ready(Ok(handle)) => {
+                        this.stage = Stage::Handed(handle);
+                        continue;
                     }
+                    Poll::Ready(Err(why)) => Poll::Ready(Err(UpgradeError::new(why))),
+                    Poll::Pending => this.poll_closed(cx),
                 },
-                Stage::Handed(handle) => {
-                    let io = ready!(handle.poll(cx));
-                    this.stage = Stage::Done;
-                    let agreed = this.slot.acceptance().agreed();
-                    return Poll::Ready(match io {
-                        Ok(io) => Ok(Upgraded::new(io, agreed.clone())),
-                        Err(source) => Err(UpgradeError::connection(source)),
-                    });
-                }
-                Stage::Done => return Poll::Ready(Err(UpgradeError::new(Kind::Taken))),
-            }
+                Stage::Handed(handle) => match handle.poll(cx) {
+                    Poll::Ready(Ok(io)) => Poll::Ready(this.open(io)),
+                    Poll::Ready(Err(source)) => {
+                        this.slot.fail();
+                        Poll::Ready(Err(UpgradeError::connection(source)))
+                    }
+                    Poll::Pending => this.poll_closed(cx),
+                },
+                Stage::Done => Poll::Ready(Err(UpgradeError::new(Kind::Taken))),
+            };
+            let outcome = ready!(polled);
+            this.stage = Stage::Done;
+            return Poll::Ready(outcome);
         }
+    }
+}
+
+impl OnUpgrade {
+    /// The connection is there, and goes into the hands of its guard.
+    fn open(&self, io: Io) -> Result<Upgraded, UpgradeError> {
+        let Some(guard) = self.slot.guard() else {
+            let agreed = self.slot.acceptance().agreed();
+            return Ok(Upgraded::bare(io, agreed.clone()));
+        };
+        match guard.open(io) {
+            Ok(()) => Ok(Upgraded::guarded(Arc::clone(guard))),
+            Err((_, cause)) => Err(UpgradeError::closed(cause)),
+        }
+    }
+
+    /// A clock or a drain may close what nobody has yet.
+    fn poll_closed<T>(&self, cx: &mut Context<'_>) -> Poll<Result<T, UpgradeError>> {
+        let Some(guard) = self.slot.guard() else {
+            return Poll::Pending;
+        };
+        guard
+            .poll_closed(cx)
+            .map(|cause| Err(UpgradeError::closed(cause)))
     }
 }
 
 impl Drop for OnUpgrade {
     fn drop(&mut self) {
-        if matches!(self.stage, Stage::Waiting) {
-            self.slot.abandon();
+        match self.stage {
+            Stage::Waiting => self.slot.abandon(),
+            Stage::Handed(_) => self.slot.fail(),
+            Stage::Done => {}
         }
     }
 }

@@ -2,21 +2,31 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
 
-use super::upgraded::Upgraded;
+use super::{io::Io, upgraded::Upgraded};
+use crate::lifetime::Guard;
 
 pin_project! {
-    /// Awaits a connection and serves it.
-    ///
-    /// An `async` block would do, but keeps room for all of its stages at once, for as long as the
-    /// connection lives; this has room for the largest.
-    #[project = ServeProj]
-    #[project_replace = ServeOwn]
-    pub(super) enum Serve<U, F, Fut> {
+    /// Awaits a connection and serves it, until it is done or a drain's deadline strikes.
+    pub(super) struct Serve<U, F, Fut> {
+        #[pin]
+        stage: Stage<U, F, Fut>,
+        // After the stage, so that a handler is dropped before its task is reported gone.
+        watch: Option<Watch>,
+    }
+}
+
+pin_project! {
+    // An `async` block would do, but keeps room for all of its stages at once, for as long as the
+    // connection lives; this has room for the largest.
+    #[project = StageProj]
+    #[project_replace = StageOwn]
+    enum Stage<U, F, Fut> {
         Waiting { #[pin] on_upgrade: U, serve: F },
         Serving { #[pin] serving: Fut },
         Done,
@@ -24,8 +34,9 @@ pin_project! {
 }
 
 impl<U, F, Fut> Serve<U, F, Fut> {
-    pub(super) const fn new(on_upgrade: U, serve: F) -> Self {
-        Self::Waiting { on_upgrade, serve }
+    pub(super) const fn new(on_upgrade: U, watch: Option<Watch>, serve: F) -> Self {
+        let stage = Stage::Waiting { on_upgrade, serve };
+        Self { stage, watch }
     }
 }
 
@@ -37,18 +48,58 @@ where
 {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        // Asked for first, so that a handler sees its connection closed before it is dropped.
+        let is_forced = this
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.poll_forced(cx));
+        match this.stage.poll(cx) {
+            Poll::Pending if !is_forced => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+}
+
+impl<U, F, Fut> Stage<U, F, Fut> {
+    fn poll<E>(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>
+    where
+        U: Future<Output = Result<Upgraded, E>>,
+        F: FnOnce(Upgraded) -> Fut,
+        Fut: Future<Output = ()>,
+    {
         let io = match self.as_mut().project() {
-            ServeProj::Waiting { on_upgrade, .. } => ready!(on_upgrade.poll(cx)),
-            ServeProj::Serving { serving } => return serving.poll(cx),
-            ServeProj::Done => return Poll::Ready(()),
+            StageProj::Waiting { on_upgrade, .. } => ready!(on_upgrade.poll(cx)),
+            StageProj::Serving { serving } => return serving.poll(cx),
+            StageProj::Done => return Poll::Ready(()),
         };
         let before = self.as_mut().project_replace(Self::Done);
-        let (Ok(io), ServeOwn::Waiting { serve, .. }) = (io, before) else {
+        let (Ok(io), StageOwn::Waiting { serve, .. }) = (io, before) else {
             return Poll::Ready(());
         };
         let serving = serve(io);
         self.as_mut().project_replace(Self::Serving { serving });
         self.poll(cx)
+    }
+}
+
+/// Lets the drain of a connection wait for its task.
+pub(super) struct Watch(Arc<Guard<Io>>);
+
+impl Watch {
+    pub(super) fn new(guard: Arc<Guard<Io>>) -> Self {
+        guard.enter_task();
+        Self(guard)
+    }
+
+    fn poll_forced(&self, cx: &mut Context<'_>) -> bool {
+        self.0.poll_forced(cx)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.leave_task();
     }
 }

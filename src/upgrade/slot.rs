@@ -16,12 +16,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{error::Kind, handle::Handle};
-use crate::negotiate::Acceptance;
+use super::{error::Kind, handle::Handle, io::Io};
+use crate::{lifetime::Guard, negotiate::Acceptance};
 
 /// Shared by the layer's response future and the `OnUpgrade` of one request.
 pub(crate) struct Slot {
     acceptance: Acceptance,
+    guard: Option<Arc<Guard<Io>>>,
     claimed: AtomicBool,
     content_read: AtomicBool,
     state: Mutex<State>,
@@ -34,8 +35,9 @@ enum State {
 }
 
 impl Slot {
-    pub(crate) fn new(acceptance: Acceptance) -> Arc<Self> {
+    pub(crate) fn new(acceptance: Acceptance, guard: Option<Arc<Guard<Io>>>) -> Arc<Self> {
         Arc::new(Self {
+            guard,
             claimed: AtomicBool::new(false),
             content_read: AtomicBool::new(acceptance.content().is_none()),
             state: Mutex::new(State::Waiting(None)),
@@ -45,6 +47,11 @@ impl Slot {
 
     pub(crate) const fn acceptance(&self) -> &Acceptance {
         &self.acceptance
+    }
+
+    /// What the connection lives by, if its layer says anything of that.
+    pub(crate) const fn guard(&self) -> Option<&Arc<Guard<Io>>> {
+        self.guard.as_ref()
     }
 
     /// Whether the request's content, if it has any, was read to its end (rule 12).
@@ -75,6 +82,9 @@ impl Slot {
             State::Waiting(waker) => {
                 *state = State::Handed(handle);
                 drop(state);
+                if let Some(guard) = &self.guard {
+                    guard.accept();
+                }
                 if let Some(waker) = waker {
                     waker.wake();
                 }
@@ -103,8 +113,19 @@ impl Slot {
     /// Nobody will await the connection any more.
     pub(super) fn abandon(&self) {
         let before = mem::replace(&mut *self.lock(), State::Over(Kind::Taken));
+        if matches!(before, State::Handed(_)) {
+            self.fail();
+        }
         // A handle in it closes the connection, which is not done under the lock.
         drop(before);
+    }
+
+    /// The service accepted, and nobody will have the connection.
+    pub(super) fn fail(&self) {
+        if let Some(guard) = &self.guard {
+            guard.accept();
+            guard.fail();
+        }
     }
 
     pub(super) fn poll_handle(&self, cx: &mut Context<'_>) -> Poll<Result<Handle, Kind>> {
@@ -126,5 +147,14 @@ impl Slot {
     /// No code that can panic runs under the lock, so that a poisoned state is a sound one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    /// Handed over, and nobody ever took it: the request, or a clone of it, was kept until now.
+    fn drop(&mut self) {
+        if matches!(*self.lock(), State::Handed(_)) {
+            self.fail();
+        }
     }
 }

@@ -1,0 +1,364 @@
+//! `Drain`: no new connections, a word to the live ones, and an end (rule 14).
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
+    time::{Duration, SystemTime},
+};
+
+use pin_project_lite::pin_project;
+use slab::Slab;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::{observe::Cause, refusal::Refusal};
+
+/// Ends a server's upgraded connections in good order.
+///
+/// Given to any number of layers by [`UpgradeLayer::drain`](crate::UpgradeLayer::drain), clones being
+/// one and the same drain, it goes through these steps:
+///
+/// 1. [`start`](Self::start): the layers refuse new offers with 503, on HTTP/1.1 with `Connection:
+///    close`. Requests without an offer pass as before.
+/// 2. In every live connection [`Upgraded::draining`](crate::Upgraded::draining) resolves, so that its
+///    handler can say goodbye in its own protocol: a WebSocket's close frame 1001, for example.
+/// 3. [`wait`](Self::wait) returns when all are gone. At its deadline it closes the rest.
+///
+/// A connection counts from the moment its offer was let through, and, if it was accepted by
+/// [`OnUpgrade::accept`](crate::OnUpgrade::accept), until that task ended.
+///
+/// # Examples
+///
+/// With axum, where the listener stays open until all upgraded connections are gone, so that offers
+/// are refused and not only cut off:
+///
+/// ```
+/// use std::time::Duration;
+/// use axum::Router;
+/// use tower_upgrade::Drain;
+///
+/// async fn run(app: Router, drain: Drain, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+///     let signal = async { let _ = tokio::signal::ctrl_c().await; };
+///     axum::serve(listener, app)
+///         .with_graceful_shutdown(drain.clone().shutdown(signal, Duration::from_secs(5)))
+///         .await?;
+///     println!("{}", drain.report());
+///     Ok(())
+/// }
+/// # let _ = run;
+/// ```
+///
+/// With hyper-util's `GracefulShutdown`, once the signal came:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use hyper_util::server::graceful::GracefulShutdown;
+/// # use tower_upgrade::Drain;
+/// # async fn end(drain: Drain, graceful: GracefulShutdown) {
+/// tokio::join!(drain.wait(Duration::from_secs(5)), graceful.shutdown());
+/// # }
+/// ```
+///
+/// That closes idle HTTP connections at once, lets hyper finish ordinary requests, and ends HTTP/2
+/// connections, which hyper waits for without limit, when the last of their streams was closed.
+#[derive(Clone, Default)]
+pub struct Drain(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    started: CancellationToken,
+    /// Notified whenever there may be no member any more.
+    empty: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    since: Option<(Instant, SystemTime)>,
+    /// When the last member left; of those that leave before the start nobody asks.
+    left: Option<Instant>,
+    members: Slab<Weak<dyn Member>>,
+    ended: usize,
+    closed: usize,
+    panicked: usize,
+    refused: usize,
+}
+
+/// A connection that a drain can close.
+pub(super) trait Member: Send + Sync {
+    /// Closes it; false if it was closed before.
+    fn force_close(&self) -> bool;
+}
+
+impl Drain {
+    /// Returns a drain that was not started.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets no new connection in, and tells the live ones. Once is enough; more do nothing.
+    pub fn start(&self) {
+        let mut state = self.0.lock();
+        if state.since.is_none() {
+            state.since = Some((Instant::now(), SystemTime::now()));
+        }
+        drop(state);
+        // Nobody joins any more, so that whoever is told now is told of all.
+        self.0.started.cancel();
+    }
+
+    /// Returns whether it was started.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.0.started.is_cancelled()
+    }
+
+    /// Returns a future that is ready once the drain was started.
+    pub fn started(&self) -> Draining {
+        Draining::new(Some(self))
+    }
+
+    /// Returns how many connections there are.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.0.lock().members.len()
+    }
+
+    /// Waits until no connection is left, for so long at most, and then closes the rest.
+    ///
+    /// It starts the drain if nobody did. Of several callers the first deadline counts for all. What
+    /// is closed yields [`Cause::Drained`](crate::observe::Cause::Drained) on reading and writing. A
+    /// handler given to [`OnUpgrade::accept`](crate::OnUpgrade::accept) is then polled once more and
+    /// dropped, for which at most a tenth of a second is given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it closes nothing; the drain stays started.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime that has its clock enabled.
+    pub async fn wait(&self, within: Duration) -> DrainReport {
+        self.start();
+        if timeout(within, self.until_empty()).await.is_err() {
+            self.close_rest();
+            let _ = timeout(LAST_POLL, self.until_empty()).await;
+        }
+        self.report()
+    }
+
+    /// Waits for a signal, and then as [`wait`](Self::wait) does: all that a server's graceful
+    /// shutdown needs.
+    ///
+    /// The outcome is in [`report`](Self::report).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime that has its clock enabled.
+    pub async fn shutdown<S>(self, signal: S, within: Duration)
+    where
+        S: Future<Output = ()>,
+    {
+        signal.await;
+        self.wait(within).await;
+    }
+
+    /// Returns what became of the connections since the drain was started; all zero before.
+    #[must_use]
+    pub fn report(&self) -> DrainReport {
+        self.0.lock().report()
+    }
+
+    pub(super) fn refuse_if_started(
+        &self,
+        refusal: impl FnOnce() -> Refusal,
+    ) -> Result<(), Refusal> {
+        if !self.is_started() {
+            return Ok(());
+        }
+        self.0.lock().refused += 1;
+        Err(refusal())
+    }
+
+    /// Takes a connection in, unless the drain was started.
+    pub(super) fn join(&self, member: Weak<dyn Member>) -> Option<Ticket> {
+        let mut state = self.0.lock();
+        if state.since.is_some() {
+            state.refused += 1;
+            return None;
+        }
+        Some(Ticket {
+            index: state.members.insert(member),
+            drain: self.clone(),
+        })
+    }
+
+    async fn until_empty(&self) {
+        loop {
+            let empty = self.0.empty.notified();
+            if self.live() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    fn close_rest(&self) {
+        let members: Vec<_> = {
+            let state = self.0.lock();
+            let members = state.members.iter();
+            members.filter_map(|(_, member)| member.upgrade()).collect()
+        };
+        // Not under the lock, which every member takes for itself when it leaves.
+        let closed = members.iter().filter(|member| member.force_close());
+        let closed = closed.count();
+        self.0.lock().closed += closed;
+    }
+}
+
+impl Shared {
+    /// No code that can panic runs under the lock, so that a poisoned state is a sound one.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn report(&self) -> DrainReport {
+        let (started, since) = self.since.unzip();
+        let until = if self.members.is_empty() {
+            self.left
+        } else {
+            None
+        };
+        let took = started.map(|started| {
+            until
+                .unwrap_or_else(Instant::now)
+                .saturating_duration_since(started)
+        });
+        DrainReport {
+            since,
+            took: took.unwrap_or_default(),
+            ended: self.ended,
+            closed: self.closed,
+            panicked: self.panicked,
+            refused: self.refused,
+        }
+    }
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain")
+            .field("started", &self.is_started())
+            .field("live", &self.live())
+            .finish()
+    }
+}
+
+/// How long a handler may take for its last poll.
+const LAST_POLL: Duration = Duration::from_millis(100);
+
+/// A connection's place among those that a drain waits for.
+pub(super) struct Ticket {
+    drain: Drain,
+    index: usize,
+}
+
+impl Ticket {
+    /// Leaves. Whoever was closed by force was counted by the one who closed it.
+    pub(super) fn leave(self, cause: Cause) {
+        let mut state = self.drain.0.lock();
+        state.members.try_remove(self.index);
+        if state.since.is_some() {
+            match cause {
+                Cause::Drained => {}
+                Cause::Panicked => state.panicked += 1,
+                _ => state.ended += 1,
+            }
+        }
+        if state.members.is_empty() {
+            state.left = Some(Instant::now());
+            drop(state);
+            self.drain.0.empty.notify_waiters();
+        }
+    }
+}
+
+/// What became of a server's connections, by [`Drain::wait`] or [`Drain::report`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// When the drain was started, if it was.
+    pub since: Option<SystemTime>,
+    /// How long it took, or has taken.
+    pub took: Duration,
+    /// Connections that ended by themselves.
+    pub ended: usize,
+    /// Connections that were closed at the deadline.
+    pub closed: usize,
+    /// Connections whose handler panicked.
+    pub panicked: usize,
+    /// Offers that were refused.
+    pub refused: usize,
+}
+
+impl fmt::Display for DrainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ended,
+            closed,
+            panicked,
+            refused,
+            took,
+            ..
+        } = self;
+        write!(
+            f,
+            "drained in {took:.1?}: {ended} ended by themselves, {closed} closed at the deadline, \
+             {panicked} panicked, {refused} offers refused"
+        )
+    }
+}
+
+pin_project! {
+    /// A future that is ready once a drain was started, by [`Upgraded::draining`](crate::Upgraded::draining)
+    /// or [`Drain::started`].
+    ///
+    /// It borrows nothing, and may be polled, left and polled again. Without a drain it is never ready.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Draining {
+        #[pin]
+        started: Option<WaitForCancellationFutureOwned>,
+    }
+}
+
+impl Draining {
+    pub(crate) fn new(drain: Option<&Drain>) -> Self {
+        let started = drain.map(|drain| drain.0.started.clone().cancelled_owned());
+        Self { started }
+    }
+}
+
+impl Future for Draining {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.project().started.as_pin_mut() {
+            Some(started) => started.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Draining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draining").finish_non_exhaustive()
+    }
+}

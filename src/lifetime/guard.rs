@@ -1,0 +1,436 @@
+//! `Guard`: what holds on to a connection from its offer to its last byte (rules 20 and 24).
+//!
+//! ```text
+//! Offered ──▶ Accepted ──▶ Open ──▶ Lent
+//!    └────────────┴──────────┴────────┴──▶ Closed
+//! ```
+//!
+//! Whoever closes it first, the one who holds the connection, a clock or a drain, says why, and sees to
+//! everything: the connection is dropped, its permits return, the drain and the observers are told, and
+//! whoever waits for bytes is woken.
+
+use std::{
+    io, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    clocks::Times,
+    drain::{Draining, Member, Ticket},
+    limit::Permit,
+    terms::Terms,
+    timer::Timer,
+};
+use crate::{
+    negotiate::Agreed,
+    observe::{Cause, Clock, Closing, Connection, Observer},
+    refusal::Refusal,
+};
+
+/// A connection `T`, as soon as it is there, and what it lives by.
+pub(crate) struct Guard<T> {
+    id: u64,
+    terms: Arc<Terms>,
+    agreed: Agreed,
+    state: Mutex<State<T>>,
+}
+
+pub(super) struct State<T> {
+    stage: Stage<T>,
+    since: Instant,
+    last: Instant,
+    received: u64,
+    sent: u64,
+    has_peer_ended: bool,
+    has_panicked: bool,
+    has_task: bool,
+    failed: Option<io::ErrorKind>,
+    /// Who waits to read, to write, and the task that is to be ended by force.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    task: Option<Waker>,
+    permits: Box<[Permit]>,
+    ticket: Option<Ticket>,
+    pub(super) timer: Timer,
+}
+
+enum Stage<T> {
+    Offered,
+    Accepted,
+    Open(T),
+    /// Its holder took it out of our hands.
+    Lent,
+    Closed(Cause),
+}
+
+/// What is done to a connection's bytes, and who is woken when more can be done.
+#[derive(Clone, Copy)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl<T: Send + 'static> Guard<T> {
+    pub(super) fn new(terms: Arc<Terms>, agreed: Agreed, permits: Box<[Permit]>) -> Arc<Self> {
+        let now = Instant::now();
+        let state = State {
+            stage: Stage::Offered,
+            since: now,
+            last: now,
+            received: 0,
+            sent: 0,
+            has_peer_ended: false,
+            has_panicked: false,
+            has_task: false,
+            failed: None,
+            reader: None,
+            writer: None,
+            task: None,
+            permits,
+            ticket: None,
+            timer: Timer::Off,
+        };
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            terms,
+            agreed,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(super) fn keep_ticket(&self, ticket: Ticket) {
+        self.lock().ticket = Some(ticket);
+    }
+
+    pub(crate) const fn agreed(&self) -> &Agreed {
+        &self.agreed
+    }
+
+    pub(crate) fn draining(&self) -> Draining {
+        Draining::new(self.terms.drain.as_ref())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.lock().stage, Stage::Closed(_))
+    }
+
+    /// The acceptance is on its way.
+    pub(crate) fn accept(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if matches!(state.stage, Stage::Offered) {
+            self.become_accepted(&mut state);
+            drop(state);
+            self.keep_time();
+        }
+    }
+
+    /// The connection is there; it is given back to be dropped if it came too late.
+    pub(crate) fn open(self: &Arc<Self>, connection: T) -> Result<(), (T, Cause)> {
+        let mut state = self.lock();
+        // Whoever awaits it may be faster than the one who let it go.
+        if matches!(state.stage, Stage::Offered) {
+            self.become_accepted(&mut state);
+        }
+        if let Stage::Closed(cause) = state.stage {
+            return Err((connection, cause));
+        }
+        let now = Instant::now();
+        (state.since, state.last) = (now, now);
+        state.stage = Stage::Open(connection);
+        self.tell(|observer, connection| observer.handed_over(connection));
+        drop(state);
+        self.keep_time();
+        Ok(())
+    }
+
+    fn become_accepted(&self, state: &mut State<T>) {
+        state.stage = Stage::Accepted;
+        state.since = Instant::now();
+        self.tell(|observer, connection| observer.accepted(connection));
+    }
+
+    /// Lets `operate` read from or write to the connection, and keeps count.
+    ///
+    /// It yields how many bytes it moved; `None` where that is no matter, as of a flush.
+    pub(crate) fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operate: impl FnOnce(&mut T, &mut Context<'_>) -> Poll<io::Result<Option<usize>>>,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.lock();
+        let connection = match &mut state.stage {
+            Stage::Open(connection) => connection,
+            Stage::Closed(cause) => return Poll::Ready(Err(cause.to_error())),
+            _ => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        };
+        let polled = operate(connection, cx);
+        match &polled {
+            Poll::Ready(Ok(Some(moved))) => self.count(&mut state, direction, *moved),
+            Poll::Ready(Ok(None)) => {}
+            Poll::Ready(Err(error)) => state.failed = Some(error.kind()),
+            Poll::Pending => {
+                let waiting = match direction {
+                    Direction::Read => &mut state.reader,
+                    Direction::Write => &mut state.writer,
+                };
+                wait(waiting, cx);
+            }
+        }
+        polled.map_ok(Option::unwrap_or_default)
+    }
+
+    fn count(&self, state: &mut State<T>, direction: Direction, moved: usize) {
+        match direction {
+            Direction::Read if moved == 0 => state.has_peer_ended = true,
+            Direction::Read => state.received += moved as u64,
+            Direction::Write => state.sent += moved as u64,
+        }
+        if moved > 0 && self.terms.clocks.idle.is_some() {
+            state.last = Instant::now();
+        }
+    }
+
+    /// Looks at the connection itself.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        match &self.lock().stage {
+            Stage::Open(connection) => Some(look(connection)),
+            _ => None,
+        }
+    }
+
+    /// Gives the connection out of our hands. From here on only its permits and its place in the drain
+    /// are kept.
+    pub(crate) fn lend(&self) -> Option<T> {
+        let mut state = self.lock();
+        match mem::replace(&mut state.stage, Stage::Lent) {
+            Stage::Open(connection) => Some(connection),
+            before => {
+                state.stage = before;
+                None
+            }
+        }
+    }
+
+    /// Takes the connection back, which was not what its holder wanted.
+    pub(crate) fn give_back(self: &Arc<Self>, connection: T) {
+        let mut state = self.lock();
+        if matches!(state.stage, Stage::Lent) {
+            state.stage = Stage::Open(connection);
+            drop(state);
+            self.keep_time();
+        }
+    }
+
+    /// Waits until it is closed from elsewhere.
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Cause> {
+        let mut state = self.lock();
+        if let Stage::Closed(cause) = state.stage {
+            return Poll::Ready(cause);
+        }
+        wait(&mut state.reader, cx);
+        Poll::Pending
+    }
+
+    /// From here on the drain waits for a task too, until [`leave_task`](Self::leave_task).
+    pub(crate) fn enter_task(&self) {
+        self.lock().has_task = true;
+    }
+
+    /// Whether the task is to end because a drain's deadline struck.
+    pub(crate) fn poll_forced(&self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.lock();
+        if matches!(state.stage, Stage::Closed(Cause::Drained)) {
+            return true;
+        }
+        wait(&mut state.task, cx);
+        false
+    }
+
+    pub(crate) fn leave_task(&self) {
+        let mut state = self.lock();
+        state.has_task = false;
+        state.has_panicked |= std::thread::panicking();
+        let ticket = match state.stage {
+            Stage::Closed(_) => state.ticket.take(),
+            _ => None,
+        };
+        let cause = state.cause();
+        drop(state);
+        if let Some(ticket) = ticket {
+            ticket.leave(cause);
+        }
+    }
+
+    /// Its holder lets go of it.
+    pub(crate) fn let_go(&self) {
+        let mut state = self.lock();
+        state.has_panicked |= std::thread::panicking();
+        let cause = state.cause();
+        drop(state);
+        self.close(cause);
+    }
+
+    /// The service accepted, and nothing will come of it.
+    pub(crate) fn fail(&self) {
+        self.close(Cause::NotHandedOver);
+    }
+
+    /// The service did not accept.
+    pub(crate) fn decline(&self) {
+        self.end_offer(|observer, connection| observer.declined(connection));
+    }
+
+    /// The service accepted in a way that could not be let through.
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        self.end_offer(|observer, _| observer.refused(refusal));
+    }
+
+    /// The service accepted, and the connection is none of our business.
+    pub(crate) fn release(&self) {
+        self.end_offer(|_, _| {});
+    }
+}
+
+impl<T> Guard<T> {
+    /// Closes it, if nobody did before.
+    pub(super) fn close(&self, cause: Cause) -> bool {
+        let mut state = self.lock();
+        match state.stage {
+            Stage::Closed(_) => return false,
+            Stage::Offered => self.tell(|observer, connection| observer.declined(connection)),
+            _ => {
+                let closing = state.closing(cause);
+                self.tell(|observer, connection| observer.closed(connection, &closing));
+            }
+        }
+        let gone = state.end(cause);
+        drop(state);
+        gone.see_to(cause);
+        true
+    }
+
+    /// Closes an offer that was not accepted.
+    fn end_offer(&self, event: impl Fn(&dyn Observer, &Connection<'_>)) {
+        let mut state = self.lock();
+        if matches!(state.stage, Stage::Offered) {
+            self.tell(event);
+            let gone = state.end(Cause::Dropped);
+            drop(state);
+            gone.see_to(Cause::Dropped);
+        }
+    }
+
+    /// Tells the observers. It is done under the lock, so that what they are told comes in order.
+    fn tell(&self, event: impl Fn(&dyn Observer, &Connection<'_>)) {
+        let connection = Connection {
+            id: self.id,
+            protocol: self.agreed.protocol(),
+            subprotocol: self.agreed.subprotocol(),
+            version: self.agreed.version(),
+        };
+        self.terms.tell(|observer| event(observer, &connection));
+    }
+
+    /// When the next clock runs out, and which.
+    pub(super) fn next_deadline(&self, state: &State<T>) -> Option<(Instant, Clock)> {
+        match state.stage {
+            Stage::Accepted => self.terms.clocks.of_accepted(state.since),
+            Stage::Open(_) => self.terms.clocks.of_open(&Times {
+                since: state.since,
+                last: state.last,
+                first_byte_came: state.received > 0,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Observers may panic, but only where the state is sound.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Send> Member for Guard<T> {
+    fn force_close(&self) -> bool {
+        self.close(Cause::Drained)
+    }
+}
+
+impl<T> State<T> {
+    /// Why it is closed, or would be if its holder let go of it now.
+    const fn cause(&self) -> Cause {
+        match (&self.stage, self.failed) {
+            (Stage::Closed(Cause::Drained), _) => Cause::Drained,
+            _ if self.has_panicked => Cause::Panicked,
+            (Stage::Closed(cause), _) => *cause,
+            (_, Some(kind)) => Cause::Failed(kind),
+            _ if self.has_peer_ended => Cause::PeerEnded,
+            _ => Cause::Dropped,
+        }
+    }
+
+    fn closing(&self, cause: Cause) -> Closing {
+        Closing {
+            cause,
+            duration: self.since.elapsed(),
+            received: self.received,
+            sent: self.sent,
+        }
+    }
+
+    fn end(&mut self, cause: Cause) -> Gone<T> {
+        Gone {
+            stage: mem::replace(&mut self.stage, Stage::Closed(cause)),
+            timer: mem::replace(&mut self.timer, Timer::Off),
+            permits: mem::take(&mut self.permits),
+            ticket: if self.has_task {
+                None
+            } else {
+                self.ticket.take()
+            },
+            waiting: [self.reader.take(), self.writer.take(), self.task.take()],
+        }
+    }
+}
+
+/// What is left of a connection that was closed, to be seen to without the lock: all of it runs
+/// somebody else's code.
+struct Gone<T> {
+    stage: Stage<T>,
+    timer: Timer,
+    permits: Box<[Permit]>,
+    ticket: Option<Ticket>,
+    waiting: [Option<Waker>; 3],
+}
+
+impl<T> Gone<T> {
+    /// The connection first: who takes the permit next must not find it open.
+    fn see_to(self, cause: Cause) {
+        drop(self.stage);
+        drop(self.timer);
+        drop(self.permits);
+        for waker in self.waiting.into_iter().flatten() {
+            waker.wake();
+        }
+        if let Some(ticket) = self.ticket {
+            ticket.leave(cause);
+        }
+    }
+}
+
+/// Remembers who waits, without a clone where it is who waited before.
+fn wait(waiting: &mut Option<Waker>, cx: &Context<'_>) {
+    match waiting {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waiting = Some(cx.waker().clone()),
+    }
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);

@@ -1,0 +1,87 @@
+//! `Terms`: what a layer's connections live by.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use http::{HeaderValue, Version, header::CONNECTION};
+
+use super::{
+    clocks::Clocks,
+    drain::{Drain, Member},
+    guard::Guard,
+    limit::{Limit, Permit},
+};
+use crate::{
+    head::Head,
+    negotiate::Agreed,
+    observe::Observer,
+    refusal::{Refusal, RefusalKind},
+};
+
+/// What the connections of a layer live by; a layer without has no guards.
+#[derive(Clone, Default)]
+pub(crate) struct Terms {
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) clocks: Clocks,
+    pub(crate) drain: Option<Drain>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Terms {
+    /// Lets an offer in, if there is room, and nobody drains (rule 14).
+    pub(crate) fn admit<T: Send + 'static>(
+        self: &Arc<Self>,
+        head: &Head<'_>,
+        agreed: &Agreed,
+    ) -> Result<Arc<Guard<T>>, Refusal> {
+        if let Some(drain) = &self.drain {
+            drain.refuse_if_started(|| draining(head.version))?;
+        }
+        let permits = self.acquire(head)?;
+        let guard = Guard::new(Arc::clone(self), agreed.clone(), permits);
+        if let Some(drain) = &self.drain {
+            let member = Arc::downgrade(&guard) as Weak<dyn Member>;
+            let ticket = drain.join(member);
+            guard.keep_ticket(ticket.ok_or_else(|| draining(head.version))?);
+        }
+        Ok(guard)
+    }
+
+    fn acquire(&self, head: &Head<'_>) -> Result<Box<[Permit]>, Refusal> {
+        self.limits
+            .iter()
+            .map(|limit| limit.acquire(head))
+            .collect()
+    }
+
+    pub(crate) fn tell(&self, event: impl Fn(&dyn Observer)) {
+        for observer in &self.observers {
+            event(&**observer);
+        }
+    }
+}
+
+/// Refuses what a server that is about to end does not begin any more.
+#[cold]
+pub(crate) fn draining(version: Version) -> Refusal {
+    let hint = "the server is about to end; another, or the same one later, will do";
+    let refusal = Refusal::new(RefusalKind::Draining, hint);
+    if version > Version::HTTP_11 {
+        // The field does not exist there (RFC 9113 8.2.2).
+        return refusal;
+    }
+    refusal.with_field(CONNECTION, HeaderValue::from_static("close"))
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("limits", &self.limits)
+            .field("clocks", &self.clocks)
+            .field("drain", &self.drain)
+            .field("observers", &self.observers.len())
+            .finish()
+    }
+}

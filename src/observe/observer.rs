@@ -1,0 +1,76 @@
+//! `Observer`: who is told of offers and connections.
+
+use http::Version;
+
+use super::closing::Closing;
+use crate::{head::Head, protocol::Protocol, refusal::Refusal};
+
+/// Is told what becomes of offers, and of the connections that were upgraded.
+///
+/// An offer goes one of these ways:
+///
+/// ```text
+/// offered ─┬▶ passed
+///          ├▶ refused
+///          ├▶ declined                             the service answered otherwise, or not at all
+///          └▶ accepted ─┬▶ handed_over ─▶ closed
+///                       └───────────────▶ closed   the connection never came
+/// ```
+///
+/// `refused` is also told, without `offered`, where a route requires an upgrade and a request offers
+/// none. Requests that pass without an offer are not told. Every method does nothing unless it is written.
+///
+/// Methods are called in the order above, in whatever task the event happened, and some while the
+/// connection is locked: they should not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A request offers to switch protocols; it was not decided on yet.
+    fn offered(&self, head: &Head<'_>) {
+        let _ = head;
+    }
+
+    /// The offer was taken out and the request passes.
+    fn passed(&self, head: &Head<'_>) {
+        let _ = head;
+    }
+
+    /// The request was refused, or the service's acceptance of it was.
+    fn refused(&self, refusal: &Refusal) {
+        let _ = refusal;
+    }
+
+    /// The offer was let through and not accepted: the service gave another answer, or none.
+    fn declined(&self, connection: &Connection<'_>) {
+        let _ = connection;
+    }
+
+    /// The service accepted; the 101 (200 on HTTP/2 and 3) is on its way.
+    fn accepted(&self, connection: &Connection<'_>) {
+        let _ = connection;
+    }
+
+    /// The connection reached whoever awaited it.
+    fn handed_over(&self, connection: &Connection<'_>) {
+        let _ = connection;
+    }
+
+    /// The connection, once accepted, is gone.
+    fn closed(&self, connection: &Connection<'_>, closing: &Closing) {
+        let _ = (connection, closing);
+    }
+}
+
+/// An upgraded connection, or one that may be: what was agreed on.
+///
+/// All of it is bounded by the policy, nothing is the peer's text, so that it may label metrics.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Connection<'a> {
+    /// Tells connections apart, in this process: no two have the same.
+    pub id: u64,
+    /// The protocol that was selected.
+    pub protocol: &'a Protocol,
+    /// The subprotocol of a WebSocket that was selected, if there is one.
+    pub subprotocol: Option<&'a str>,
+    /// The version of HTTP that the request came in.
+    pub version: Version,
+}

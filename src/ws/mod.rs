@@ -1,0 +1,1 @@
+//! WebSockets for axum, with the method names of axum's own extractor.
