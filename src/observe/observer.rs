@@ -1,5 +1,7 @@
 //! `Observer`: who is told of offers and connections.
 
+use std::sync::Arc;
+
 use http::Version;
 
 use super::closing::Closing;
@@ -56,6 +58,37 @@ pub trait Observer: Send + Sync + 'static {
     /// The connection, once accepted, is gone.
     fn closed(&self, connection: &Connection<'_>, closing: &Closing) {
         let _ = (connection, closing);
+    }
+}
+
+/// The same observer at several layers, or one that its owner can still ask.
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn offered(&self, head: &Head<'_>) {
+        (**self).offered(head);
+    }
+
+    fn passed(&self, head: &Head<'_>) {
+        (**self).passed(head);
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        (**self).refused(refusal);
+    }
+
+    fn declined(&self, connection: &Connection<'_>) {
+        (**self).declined(connection);
+    }
+
+    fn accepted(&self, connection: &Connection<'_>) {
+        (**self).accepted(connection);
+    }
+
+    fn handed_over(&self, connection: &Connection<'_>) {
+        (**self).handed_over(connection);
+    }
+
+    fn closed(&self, connection: &Connection<'_>, closing: &Closing) {
+        (**self).closed(connection, closing);
     }
 }
 

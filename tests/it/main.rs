@@ -25,6 +25,7 @@ mod gating;
 mod hand_over;
 mod handles;
 mod http2;
+mod observers;
 mod on_upgrade;
 mod oracle;
 mod origins;
