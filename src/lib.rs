@@ -85,6 +85,11 @@ mod protocol;
 mod refusal;
 mod service;
 mod switch;
+#[cfg(not(interleave))]
+mod sync;
+#[cfg(interleave)]
+#[path = "sync_interleave.rs"]
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod upgrade;

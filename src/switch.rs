@@ -18,10 +18,7 @@ use crate::{
 /// Dropped in between, it tells whoever awaits the connection that none will come.
 pub(crate) enum Switch {
     /// The handle goes from here to the slot, and only if the service accepts.
-    Own {
-        slot: Arc<Slot>,
-        handle: Option<Handle>,
-    },
+    Own { slot: Slot, handle: Option<Handle> },
     /// The handle is in the request, for a handler with an extractor of its own.
     Raw(Box<Raw>),
 }
@@ -33,7 +30,7 @@ pub(crate) struct Raw {
 }
 
 impl Switch {
-    pub(crate) const fn new(slot: Arc<Slot>, handle: Handle) -> Self {
+    pub(crate) const fn new(slot: Slot, handle: Handle) -> Self {
         let handle = Some(handle);
         Self::Own { slot, handle }
     }
@@ -49,7 +46,7 @@ impl Switch {
         }
     }
 
-    pub(crate) const fn slot(&self) -> Option<&Arc<Slot>> {
+    pub(crate) const fn slot(&self) -> Option<&Slot> {
         match self {
             Self::Own { slot, .. } => Some(slot),
             Self::Raw(_) => None,
@@ -96,26 +93,35 @@ impl Switch {
 
     /// Lets the connection go, unless something stands against it.
     fn hand_over(&mut self) -> Result<(), Refusal> {
-        let (slot, handle) = match self {
-            Self::Own { slot, handle } => (slot, handle),
+        if self.is_drained() {
+            return Err(lifetime::draining(self.acceptance().version()));
+        }
+        let handed_over = match self {
+            Self::Own { slot, .. } if !slot.is_content_read() => {
+                return Err(Fault::ContentUnread.refusal());
+            }
+            Self::Own { slot, handle } => {
+                handle.take().is_some_and(|handle| slot.hand_over(handle))
+            }
             Self::Raw(raw) => {
                 if let Some(guard) = &raw.guard {
                     guard.release();
                 }
-                return Ok(());
+                true
             }
         };
-        if slot.guard().is_some_and(|guard| guard.is_closed()) {
-            return Err(lifetime::draining(slot.acceptance().version()));
-        }
-        if !slot.is_content_read() {
-            return Err(Fault::ContentUnread.refusal());
-        }
-        if handle.take().is_some_and(|handle| slot.hand_over(handle)) {
+        if handed_over {
             Ok(())
+        } else if self.is_drained() {
+            Err(lifetime::draining(self.acceptance().version()))
         } else {
             Err(Fault::Abandoned.refusal())
         }
+    }
+
+    /// Whether the deadline of a drain struck while the service was still deciding.
+    fn is_drained(&self) -> bool {
+        self.guard().is_some_and(|guard| guard.is_closed())
     }
 
     /// The service accepted in a way that cannot be let through.

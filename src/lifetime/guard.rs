@@ -12,7 +12,7 @@
 use std::{
     io, mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -31,6 +31,7 @@ use crate::{
     negotiate::Agreed,
     observe::{Cause, Clock, Closing, Connection, Observer},
     refusal::Refusal,
+    sync::{Mutex, MutexGuard},
 };
 
 /// A connection `T`, as soon as it is there, and what it lives by.
@@ -300,7 +301,7 @@ impl<T: Send + 'static> Guard<T> {
 
 impl<T> Guard<T> {
     /// Closes it, if nobody did before.
-    pub(super) fn close(&self, cause: Cause) -> bool {
+    pub(crate) fn close(&self, cause: Cause) -> bool {
         let mut state = self.lock();
         match state.stage {
             Stage::Closed(_) => return false,

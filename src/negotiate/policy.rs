@@ -160,7 +160,8 @@ impl Policy {
     ///
     /// There is no [`OnUpgrade`](crate::OnUpgrade), and what the layer guarantees through it is gone:
     /// hyper's handle can be fulfilled behind an answer that was no 101, and nothing of the life of
-    /// the upgraded connection is seen by the layer. An extended CONNECT is accepted by any 2xx,
+    /// the upgraded connection is seen by the layer: its limits and its drain refuse such offers too, but a permit
+    /// returns with the answer, no clock runs, no drain waits or closes, and observers are told no more. An extended CONNECT is accepted by any 2xx,
     /// also that of a handler which knows nothing of it, unless
     /// [`translate_connect`](Self::translate_connect) is set too. A [`Pending`](crate::Pending) is no
     /// handle such a handler knows, so it counts as none. Content is refused whatever the protocol allows,

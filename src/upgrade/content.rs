@@ -4,7 +4,6 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -25,14 +24,14 @@ pin_project! {
     pub struct ContentBody<B> {
         #[pin]
         body: Limited<B>,
-        slot: Arc<Slot>,
+        slot: Slot,
         read: u64,
         failed: bool,
     }
 }
 
 impl<B> ContentBody<B> {
-    pub(super) fn new(body: B, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(body: B, slot: Slot) -> Self {
         let limit = slot.acceptance().content_limit();
         let limit = limit.and_then(|limit| limit.try_into().ok());
         Self {
@@ -107,12 +106,12 @@ impl<B> fmt::Debug for ContentBody<B> {
 
 /// In a request's extensions until its content is claimed.
 #[derive(Clone)]
-pub(crate) struct Unread(Arc<Slot>);
+pub(crate) struct Unread(Slot);
 
 impl Unread {
-    pub(crate) fn insert(slot: &Arc<Slot>, extensions: &mut Extensions) {
+    pub(crate) fn insert(slot: &Slot, extensions: &mut Extensions) {
         if slot.acceptance().content().is_some() {
-            extensions.insert(Self(Arc::clone(slot)));
+            extensions.insert(Self(slot.clone()));
         }
     }
 }

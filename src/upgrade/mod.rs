@@ -5,6 +5,8 @@ mod error;
 mod guarded;
 mod handle;
 mod hyper;
+#[cfg(all(test, interleave))]
+mod interleave;
 mod io;
 mod on_upgrade;
 mod pending;

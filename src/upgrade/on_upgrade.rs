@@ -64,7 +64,7 @@ use crate::protocol::Protocol;
 /// closes the connection if the 101 is out already.
 #[must_use = "dropping it declines the upgrade"]
 pub struct OnUpgrade {
-    slot: Arc<Slot>,
+    slot: Slot,
     stage: Stage,
 }
 
@@ -76,11 +76,11 @@ enum Stage {
 
 /// The slot in a request's extensions, which must be `Clone`.
 #[derive(Clone)]
-struct Offered(Arc<Slot>);
+struct Offered(Slot);
 
 impl OnUpgrade {
-    pub(crate) fn insert(slot: &Arc<Slot>, extensions: &mut Extensions) {
-        extensions.insert(Offered(Arc::clone(slot)));
+    pub(crate) fn insert(slot: &Slot, extensions: &mut Extensions) {
+        extensions.insert(Offered(slot.clone()));
     }
 
     /// Takes the future out of a request; `None` if the layer let no offer through.
@@ -173,7 +173,7 @@ impl OnUpgrade {
     /// # let _ = exec;
     /// ```
     pub fn content<B>(&self, body: B) -> ContentBody<B> {
-        ContentBody::new(body, Arc::clone(&self.slot))
+        ContentBody::new(body, self.slot.clone())
     }
 
     /// Returns the protocol that was selected.
@@ -201,6 +201,8 @@ impl Future for OnUpgrade {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
+            // Before the slot, which a service's answer closes first and says why.
+            let closed = this.poll_closed(cx);
             let polled = match &mut this.stage {
                 Stage::Waiting => match this.slot.poll_handle(cx) {
                     Poll::Ready(Ok(handle)) => {
@@ -208,7 +210,10 @@ impl Future for OnUpgrade {
                         continue;
                     }
                     Poll::Ready(Err(why)) => Poll::Ready(Err(UpgradeError::new(why))),
-                    Poll::Pending => this.poll_closed(cx),
+                    Poll::Pending => closed.map(|error| {
+                        this.slot.abandon();
+                        Err(error)
+                    }),
                 },
                 Stage::Handed(handle) => match handle.poll(cx) {
                     Poll::Ready(Ok(io)) => Poll::Ready(this.open(io)),
@@ -216,7 +221,7 @@ impl Future for OnUpgrade {
                         this.slot.fail();
                         Poll::Ready(Err(UpgradeError::connection(source)))
                     }
-                    Poll::Pending => this.poll_closed(cx),
+                    Poll::Pending => closed.map(Err),
                 },
                 Stage::Done => Poll::Ready(Err(UpgradeError::new(Kind::Taken))),
             };
@@ -241,13 +246,11 @@ impl OnUpgrade {
     }
 
     /// A clock or a drain may close what nobody has yet.
-    fn poll_closed<T>(&self, cx: &mut Context<'_>) -> Poll<Result<T, UpgradeError>> {
-        let Some(guard) = self.slot.guard() else {
-            return Poll::Pending;
-        };
-        guard
-            .poll_closed(cx)
-            .map(|cause| Err(UpgradeError::closed(cause)))
+    fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<UpgradeError> {
+        match (&self.stage, self.slot.guard()) {
+            (Stage::Done, _) | (_, None) => Poll::Pending,
+            (_, Some(guard)) => guard.poll_closed(cx).map(UpgradeError::closed),
+        }
     }
 }
 

@@ -9,20 +9,24 @@
 
 use std::{
     mem,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc as StdArc, PoisonError, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
 use super::{error::Kind, handle::Handle, io::Io};
-use crate::{lifetime::Guard, negotiate::Acceptance};
+use crate::{
+    lifetime::Guard,
+    negotiate::Acceptance,
+    sync::{Arc, AtomicBool, Mutex, MutexGuard},
+};
 
-/// Shared by the layer's response future and the `OnUpgrade` of one request.
-pub(crate) struct Slot {
+/// Shared by the layer's response future and the `OnUpgrade` of one request; clones are one slot.
+#[derive(Clone)]
+pub(crate) struct Slot(Arc<Shared>);
+
+struct Shared {
     acceptance: Acceptance,
-    guard: Option<Arc<Guard<Io>>>,
+    guard: Option<StdArc<Guard<Io>>>,
     claimed: AtomicBool,
     content_read: AtomicBool,
     state: Mutex<State>,
@@ -35,37 +39,37 @@ enum State {
 }
 
 impl Slot {
-    pub(crate) fn new(acceptance: Acceptance, guard: Option<Arc<Guard<Io>>>) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(acceptance: Acceptance, guard: Option<StdArc<Guard<Io>>>) -> Self {
+        Self(Arc::new(Shared {
             guard,
             claimed: AtomicBool::new(false),
             content_read: AtomicBool::new(acceptance.content().is_none()),
             state: Mutex::new(State::Waiting(None)),
             acceptance,
-        })
+        }))
     }
 
-    pub(crate) const fn acceptance(&self) -> &Acceptance {
-        &self.acceptance
+    pub(crate) fn acceptance(&self) -> &Acceptance {
+        &self.0.acceptance
     }
 
     /// What the connection lives by, if its layer says anything of that.
-    pub(crate) const fn guard(&self) -> Option<&Arc<Guard<Io>>> {
-        self.guard.as_ref()
+    pub(crate) fn guard(&self) -> Option<&StdArc<Guard<Io>>> {
+        self.0.guard.as_ref()
     }
 
     /// Whether the request's content, if it has any, was read to its end (rule 12).
     pub(crate) fn is_content_read(&self) -> bool {
-        self.content_read.load(Ordering::Acquire)
+        self.0.content_read.load(Ordering::Acquire)
     }
 
     pub(super) fn set_content_read(&self) {
-        self.content_read.store(true, Ordering::Release);
+        self.0.content_read.store(true, Ordering::Release);
     }
 
     /// Whether the caller is the first who wants the connection (rule 21).
     pub(super) fn claim(&self) -> bool {
-        !self.claimed.swap(true, Ordering::AcqRel)
+        !self.0.claimed.swap(true, Ordering::AcqRel)
     }
 
     /// The service accepted: lets the handle go to whoever awaits it.
@@ -73,16 +77,16 @@ impl Slot {
     /// Returns whether there can be anybody: the `OnUpgrade` may have been dropped, or was never
     /// taken and gone with the request. A clone of the request that still holds it counts, and so
     /// does content that is still being read.
-    pub(crate) fn hand_over(self: &Arc<Self>, handle: Handle) -> bool {
-        if Arc::strong_count(self) == 1 {
+    pub(crate) fn hand_over(&self, handle: Handle) -> bool {
+        if Arc::strong_count(&self.0) == 1 {
             return false;
         }
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         match mem::replace(&mut *state, State::Over(Kind::Taken)) {
             State::Waiting(waker) => {
                 *state = State::Handed(handle);
                 drop(state);
-                if let Some(guard) = &self.guard {
+                if let Some(guard) = &self.0.guard {
                     guard.accept();
                 }
                 if let Some(waker) = waker {
@@ -99,7 +103,7 @@ impl Slot {
 
     /// No connection will come, for this reason.
     pub(crate) fn close(&self, why: Kind) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if let State::Waiting(waker) = &mut *state {
             let waker = waker.take();
             *state = State::Over(why);
@@ -112,9 +116,9 @@ impl Slot {
 
     /// Nobody will await the connection any more.
     pub(super) fn abandon(&self) {
-        let before = mem::replace(&mut *self.lock(), State::Over(Kind::Taken));
+        let before = mem::replace(&mut *self.0.lock(), State::Over(Kind::Taken));
         if matches!(before, State::Handed(_)) {
-            self.fail();
+            self.0.fail();
         }
         // A handle in it closes the connection, which is not done under the lock.
         drop(before);
@@ -122,16 +126,13 @@ impl Slot {
 
     /// The service accepted, and nobody will have the connection.
     pub(super) fn fail(&self) {
-        if let Some(guard) = &self.guard {
-            guard.accept();
-            guard.fail();
-        }
+        self.0.fail();
     }
 
     pub(super) fn poll_handle(&self, cx: &mut Context<'_>) -> Poll<Result<Handle, Kind>> {
         // Wakers are somebody else's code, so they are cloned and dropped outside of the lock.
         let waker = cx.waker().clone();
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let before = mem::replace(&mut *state, State::Over(Kind::Taken));
         if let State::Waiting(_) = before {
             *state = State::Waiting(Some(waker));
@@ -143,6 +144,15 @@ impl Slot {
             State::Waiting(_) => Poll::Pending,
         }
     }
+}
+
+impl Shared {
+    fn fail(&self) {
+        if let Some(guard) = &self.guard {
+            guard.accept();
+            guard.fail();
+        }
+    }
 
     /// No code that can panic runs under the lock, so that a poisoned state is a sound one.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -150,7 +160,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Shared {
     /// Handed over, and nobody ever took it: the request, or a clone of it, was kept until now.
     fn drop(&mut self) {
         if matches!(*self.lock(), State::Handed(_)) {
