@@ -38,7 +38,8 @@
 //! head ─▶ Offer ─▶ decide(policy) ─┬▶ Pass   ─▶ inner service ─▶ answer, untouched
 //!                                  ├▶ Refuse ─▶ 4xx/5xx from the layer; the inner service is not called
 //!                                  └▶ Accept ─▶ inner service (OnUpgrade in the extensions)
-//!                                                ├▶ answers 101: head finished, connection handed over
+//!                                                ├▶ answers 101: head finished, connection handed over, and
+//!                                                │               held on to until its last byte
 //!                                                └▶ answers anything else: declined; OnUpgrade fails
 //! ```
 //!
@@ -54,7 +55,9 @@
 //! | [`Refusal`], [`RefusalKind`] | what a client is told, and why |
 //! | [`Pending`] | how a server that is not hyper, or a test, hands over a connection |
 //! | [`negotiate`], [`websocket`], [`grammar`] | the pure parts: offer, decision, handshake, field grammar |
-//! | `axum` (feature `axum`) | extractors |
+//! | [`lifetime`]: [`Limit`], [`Drain`]; [`observe`]: [`Observer`] | the life of connections, and who is told of it |
+//! | `axum` (feature `axum`), `ws` (feature `tungstenite`) | extractors; WebSockets with axum's method names |
+//! | `testing` (feature `testing`) | offers in memory, and the client's end of the connection |
 //!
 //! # Servers
 //!
@@ -117,6 +120,6 @@ pub use self::{
 };
 
 /// The README's examples, compiled with the tests.
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "testing"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -79,7 +79,7 @@ impl Pending {
     }
 
     /// Takes the future out; of several clones, one gets it.
-    pub(super) fn take(&self) -> Option<Fulfilment> {
+    pub(crate) fn take(&self) -> Option<Fulfilment> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

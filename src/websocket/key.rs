@@ -20,7 +20,7 @@ impl Key {
     pub(crate) const STAND_IN: HeaderValue = HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA==");
 
     /// Reads the one key of a request.
-    pub(super) fn read(lines: Lines<'_>) -> Result<Self, Refusal> {
+    pub(crate) fn read(lines: Lines<'_>) -> Result<Self, Refusal> {
         match lines {
             Lines::None => Err(refuse("`Sec-WebSocket-Key` is missing")),
             Lines::One(line) => Self::parse(line.as_bytes()),

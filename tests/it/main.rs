@@ -43,5 +43,6 @@ mod rust_client;
 mod server;
 mod spy;
 mod subprotocols;
+mod testing_kit;
 mod upgraded;
 mod wire;

@@ -1,1 +1,0 @@
-//! Offers in memory, and the client's end of what became of them.
