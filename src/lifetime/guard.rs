@@ -246,6 +246,9 @@ impl<T: Send + 'static> Guard<T> {
 
     /// Whether the task is to end because a drain's deadline struck.
     pub(crate) fn poll_forced(&self, cx: &mut Context<'_>) -> bool {
+        if self.terms.drain.is_none() {
+            return false;
+        }
         let mut state = self.lock();
         if matches!(state.stage, Stage::Closed(Cause::Drained)) {
             return true;
