@@ -1,5 +1,7 @@
 //! The requests, as everyday clients send them.
 
+use std::net::Ipv4Addr;
+
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
@@ -8,6 +10,9 @@ pub const AUTHORITY: &str = "chat.example.com";
 
 /// The path of every upgrade.
 pub const CHAT: &str = "/chat/lobby";
+
+/// The field in which a proxy names the client.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The eight ordinary fields of a browser's `GET`.
 const ORDINARY: [(&str, &str); 8] = [
@@ -89,19 +94,26 @@ pub fn h2c<B: Default>() -> Request<B> {
 
 /// Returns a browser's WebSocket handshake, as bytes of HTTP/1.1.
 pub fn handshake() -> Vec<u8> {
-    head(UPGRADE.iter().chain(&HANDSHAKE))
+    head(UPGRADE.into_iter().chain(HANDSHAKE))
+}
+
+/// Returns the browser's handshake as a proxy passes it on, which says whose it is.
+pub fn forwarded_handshake(client: Ipv4Addr) -> Vec<u8> {
+    let client = client.to_string();
+    let forwarded = [(FORWARDED_FOR, client.as_str())];
+    head(UPGRADE.into_iter().chain(HANDSHAKE).chain(forwarded))
 }
 
 /// Returns a handshake of the five fields that must be there, as bytes of HTTP/1.1.
 pub fn smallest_handshake() -> Vec<u8> {
     let version = [("sec-websocket-version", "13")];
-    head(UPGRADE.iter().chain(&version))
+    head(UPGRADE.into_iter().chain(version))
 }
 
 /// Returns the browser's request without the offer, after which the connection ends.
 pub fn last_get() -> Vec<u8> {
     let closing = [("host", AUTHORITY), ("connection", "close")];
-    head(closing.iter().chain(&HANDSHAKE))
+    head(closing.into_iter().chain(HANDSHAKE))
 }
 
 /// Returns the field lines of a browser's extended CONNECT for WebSocket.
@@ -116,7 +128,7 @@ pub fn connect() -> impl Iterator<Item = (&'static str, &'static str)> {
     pseudo.into_iter().chain(HANDSHAKE)
 }
 
-fn head<'a>(fields: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Vec<u8> {
+fn head<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let mut head = format!("GET {CHAT} HTTP/1.1\r\n");
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));

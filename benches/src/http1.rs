@@ -73,8 +73,9 @@ fn each(
     serve: impl Fn(&Runtime, DuplexStream, &mut DuplexStream, &mut Vec<u8>) + 'static,
 ) -> Work {
     let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
-        .expect("a runtime without drivers");
+        .expect("a runtime with no more than a clock");
     let start = format!("HTTP/1.1 {status}");
     Box::new(move |pieces| {
         for _ in 0..pieces {

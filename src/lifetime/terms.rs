@@ -50,10 +50,12 @@ impl Terms {
     }
 
     fn acquire(&self, head: &Head<'_>) -> Result<Box<[Permit]>, Refusal> {
-        self.limits
-            .iter()
-            .map(|limit| limit.acquire(head))
-            .collect()
+        // Not by `collect`, which does not know how many there will be if one may fail.
+        let mut permits = Vec::with_capacity(self.limits.len());
+        for limit in &self.limits {
+            permits.push(limit.acquire(head)?);
+        }
+        Ok(permits.into_boxed_slice())
     }
 
     pub(crate) fn tell(&self, event: impl Fn(&dyn Observer)) {

@@ -51,6 +51,18 @@ impl Server {
         })
     }
 
+    /// Returns where the server listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the id of the server's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the microseconds of processor time that the server spends while so many clients shake hands, in turn.
     ///
     /// # Errors
