@@ -147,7 +147,7 @@ pub fn client_ip(head: &Head<'_>) -> Option<IpAddr> {
 }
 
 #[cold]
-fn not_negotiated(method: &Method) -> Refusal {
+pub(crate) fn not_negotiated(method: &Method) -> Refusal {
     if *method == Method::CONNECT {
         let hint = "this resource is no tunnel: a CONNECT needs a `:protocol` that is spoken here";
         return Refusal::new(RefusalKind::NotNegotiated, hint)

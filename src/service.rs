@@ -203,7 +203,7 @@ fn normalise<B>(request: &mut Request<B>, acceptance: &Acceptance) {
 }
 
 #[cold]
-fn not_upgradable() -> Refusal {
+pub(crate) fn not_upgradable() -> Refusal {
     let hint = "the server gave no handle for this connection: it does no upgrades, or a layer \
                 further out took the handle";
     Refusal::new(RefusalKind::NotUpgradable, hint)

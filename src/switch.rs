@@ -69,7 +69,8 @@ impl Switch {
         if let Err(refusal) = acceptance.check_answer(response.headers()) {
             return self.refuse(&refusal);
         }
-        *response.status_mut() = acceptance.write_answer(response.headers_mut());
+        let chosen = response.extensions_mut().remove();
+        *response.status_mut() = acceptance.write_answer(response.headers_mut(), chosen);
         match self.hand_over() {
             Ok(()) => response.map(|_| ResponseBody::own(Bytes::new())),
             Err(refusal) => self.refuse(&refusal),

@@ -344,6 +344,11 @@ impl Draining {
         let started = drain.map(|drain| drain.0.started.clone().cancelled_owned());
         Self { started }
     }
+
+    /// Whether there is a drain that it waits for.
+    pub(crate) const fn has_drain(&self) -> bool {
+        self.started.is_some()
+    }
 }
 
 impl Future for Draining {
@@ -359,6 +364,8 @@ impl Future for Draining {
 
 impl fmt::Debug for Draining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draining").finish_non_exhaustive()
+        f.debug_struct("Draining")
+            .field("has_drain", &self.has_drain())
+            .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     grammar::List,
     protocol::Protocol,
     refusal::{Refusal, RefusalKind},
-    websocket::{Handshake, Key},
+    websocket::{Handshake, Key, Subprotocol},
 };
 
 /// An offer that was let through: what was agreed, and what the answer depends on.
@@ -116,12 +116,20 @@ impl Acceptance {
     }
 
     /// Rule 15: writes the head that accepts, over what the service put there.
-    pub(crate) fn write_answer(&self, headers: &mut HeaderMap) -> StatusCode {
+    ///
+    /// `chosen` counts where the policy names no subprotocols.
+    pub(crate) fn write_answer(
+        &self,
+        headers: &mut HeaderMap,
+        chosen: Option<Subprotocol>,
+    ) -> StatusCode {
         if !headers.is_empty() {
             self.clear_answer(headers);
         }
-        if let Some(subprotocol) = self.agreed.subprotocol_value() {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol.clone());
+        let selected = self.agreed.subprotocol_value().cloned().map(Subprotocol);
+        let chosen = chosen.filter(|_| !self.agreed.names_subprotocols());
+        if let Some(Subprotocol(name)) = selected.or(chosen) {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
         }
         if let Some(key) = &self.key {
             key.answer(headers);
@@ -197,13 +205,13 @@ impl Agreed {
         self.version
     }
 
-    pub(super) fn subprotocol_value(&self) -> Option<&HeaderValue> {
+    pub(crate) fn subprotocol_value(&self) -> Option<&HeaderValue> {
         let index = self.subprotocol?;
         let websocket = self.policy.spoken(self.protocol)?.websocket()?;
         websocket.subprotocol(usize::from(index))
     }
 
-    pub(super) fn names_subprotocols(&self) -> bool {
+    pub(crate) fn names_subprotocols(&self) -> bool {
         let websocket = self
             .policy
             .spoken(self.protocol)

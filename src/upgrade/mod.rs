@@ -19,6 +19,8 @@ mod span;
 mod span;
 mod upgraded;
 
+#[cfg(feature = "tungstenite")]
+pub(crate) use self::on_upgrade::Offered;
 pub use self::{
     content::ContentBody,
     error::UpgradeError,

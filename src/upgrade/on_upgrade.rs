@@ -76,7 +76,7 @@ enum Stage {
 
 /// The slot in a request's extensions, which must be `Clone`.
 #[derive(Clone)]
-struct Offered(Slot);
+pub(crate) struct Offered(pub(crate) Slot);
 
 impl OnUpgrade {
     pub(crate) fn insert(slot: &Slot, extensions: &mut Extensions) {
@@ -136,8 +136,19 @@ impl OnUpgrade {
         Fut: Future<Output = ()> + Send + 'static,
         B: Default,
     {
+        self.accept_or(serve, drop)
+    }
+
+    /// Accepts, and calls `failed` if no connection comes.
+    pub(crate) fn accept_or<F, Fut, E, B>(self, serve: F, failed: E) -> Response<B>
+    where
+        F: FnOnce(Upgraded) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+        E: FnOnce(UpgradeError) + Send + 'static,
+        B: Default,
+    {
         let watch = self.slot.guard().map(|guard| Watch::new(Arc::clone(guard)));
-        tokio::spawn(in_current_span(Serve::new(self, watch, serve)));
+        tokio::spawn(in_current_span(Serve::new(self, watch, serve, failed)));
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response

@@ -8,14 +8,14 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{io::Io, upgraded::Upgraded};
+use super::{error::UpgradeError, io::Io, upgraded::Upgraded};
 use crate::lifetime::Guard;
 
 pin_project! {
     /// Awaits a connection and serves it, until it is done or a drain's deadline strikes.
-    pub(super) struct Serve<U, F, Fut> {
+    pub(super) struct Serve<U, F, E, Fut> {
         #[pin]
-        stage: Stage<U, F, Fut>,
+        stage: Stage<U, F, E, Fut>,
         // After the stage, so that a handler is dropped before its task is reported gone.
         watch: Option<Watch>,
     }
@@ -26,24 +26,29 @@ pin_project! {
     // connection lives; this has room for the largest.
     #[project = StageProj]
     #[project_replace = StageOwn]
-    enum Stage<U, F, Fut> {
-        Waiting { #[pin] on_upgrade: U, serve: F },
+    enum Stage<U, F, E, Fut> {
+        Waiting { #[pin] on_upgrade: U, serve: F, failed: E },
         Serving { #[pin] serving: Fut },
         Done,
     }
 }
 
-impl<U, F, Fut> Serve<U, F, Fut> {
-    pub(super) const fn new(on_upgrade: U, watch: Option<Watch>, serve: F) -> Self {
-        let stage = Stage::Waiting { on_upgrade, serve };
+impl<U, F, E, Fut> Serve<U, F, E, Fut> {
+    pub(super) const fn new(on_upgrade: U, watch: Option<Watch>, serve: F, failed: E) -> Self {
+        let stage = Stage::Waiting {
+            on_upgrade,
+            serve,
+            failed,
+        };
         Self { stage, watch }
     }
 }
 
-impl<U, E, F, Fut> Future for Serve<U, F, Fut>
+impl<U, F, E, Fut> Future for Serve<U, F, E, Fut>
 where
-    U: Future<Output = Result<Upgraded, E>>,
+    U: Future<Output = Result<Upgraded, UpgradeError>>,
     F: FnOnce(Upgraded) -> Fut,
+    E: FnOnce(UpgradeError),
     Fut: Future<Output = ()>,
 {
     type Output = ();
@@ -62,11 +67,12 @@ where
     }
 }
 
-impl<U, F, Fut> Stage<U, F, Fut> {
-    fn poll<E>(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>
+impl<U, F, E, Fut> Stage<U, F, E, Fut> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>
     where
-        U: Future<Output = Result<Upgraded, E>>,
+        U: Future<Output = Result<Upgraded, UpgradeError>>,
         F: FnOnce(Upgraded) -> Fut,
+        E: FnOnce(UpgradeError),
         Fut: Future<Output = ()>,
     {
         let io = match self.as_mut().project() {
@@ -75,12 +81,20 @@ impl<U, F, Fut> Stage<U, F, Fut> {
             StageProj::Done => return Poll::Ready(()),
         };
         let before = self.as_mut().project_replace(Self::Done);
-        let (Ok(io), StageOwn::Waiting { serve, .. }) = (io, before) else {
+        let StageOwn::Waiting { serve, failed, .. } = before else {
             return Poll::Ready(());
         };
-        let serving = serve(io);
-        self.as_mut().project_replace(Self::Serving { serving });
-        self.poll(cx)
+        match io {
+            Ok(io) => {
+                let serving = serve(io);
+                self.as_mut().project_replace(Self::Serving { serving });
+                self.poll(cx)
+            }
+            Err(error) => {
+                failed(error);
+                Poll::Ready(())
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod subprotocol;
 
 pub(crate) use self::handshake::Handshake;
 pub(crate) use self::key::Key;
+pub(crate) use self::subprotocol::Subprotocol;
 pub use self::{
     extension::{ExtensionOffer, ExtensionOffers, MalformedExtensions},
     options::WebSocket,

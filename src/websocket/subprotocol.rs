@@ -7,6 +7,11 @@ use crate::{
     refusal::{Refusal, RefusalKind},
 };
 
+/// A subprotocol to answer with: the policy's or, in a response's extensions, the one that a handler
+/// chose among those the client offered.
+#[derive(Clone, Debug)]
+pub(crate) struct Subprotocol(pub(crate) HeaderValue);
+
 /// Returns the index of the first of `ours` that the client offers too, compared exactly.
 pub(super) fn select(ours: &[HeaderValue], theirs: &List<'_>) -> Result<Option<u16>, Refusal> {
     let mut seen = Seen::default();

@@ -46,3 +46,4 @@ mod subprotocols;
 mod testing_kit;
 mod upgraded;
 mod wire;
+mod ws;

@@ -3,7 +3,7 @@
 pub mod candidate;
 pub mod crowd;
 pub mod descriptors;
-// pub mod drop_in;
+pub mod drop_in;
 pub mod engines;
 pub mod io;
 pub mod lifetime;

@@ -1,0 +1,377 @@
+//! `Connection`: what a `WebSocket` is made of, and what it does by itself while it is read.
+
+use std::{
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+use ::axum::Error;
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use http::HeaderValue;
+use tokio::time::Instant;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as Failure, Message as Frame, Utf8Bytes,
+        error::ProtocolError,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use super::{
+    heartbeat::{Beat, Clock, DeadPeer, Heartbeat, PAYLOAD},
+    message::Message,
+    parting::Parting,
+    wire::Wire,
+};
+use crate::{lifetime::Draining, upgrade::Upgraded};
+
+/// The engine, with what it does not do: heartbeat, goodbye.
+pub(super) struct Connection {
+    stream: WebSocketStream<Wire>,
+    protocol: Option<HeaderValue>,
+    parting: Option<Parting>,
+    clock: Option<Pin<Box<Clock>>>,
+    /// Who waits for room to write, if not who reads.
+    writer: Option<Waker>,
+    /// Whether a ping or a goodbye is still to be sent.
+    has_unsent: bool,
+    has_ended: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        io: Upgraded,
+        protocol: Option<HeaderValue>,
+        config: WebSocketConfig,
+        heartbeat: Option<Heartbeat>,
+        draining: Option<Draining>,
+    ) -> Self {
+        let now = heartbeat.map(|_| Instant::now());
+        Self {
+            stream: open(Wire::new(io, now), config),
+            protocol,
+            parting: draining.and_then(Parting::watch),
+            clock: heartbeat
+                .zip(now)
+                .map(|(beat, now)| Box::pin(Clock::start(beat, now))),
+            writer: None,
+            has_unsent: false,
+            has_ended: false,
+        }
+    }
+
+    pub(super) fn io(&self) -> Option<&Upgraded> {
+        self.stream.get_ref().io()
+    }
+
+    pub(super) const fn protocol(&self) -> Option<&HeaderValue> {
+        self.protocol.as_ref()
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(super) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            match Pin::new(&mut self.stream).poll_next(cx) {
+                Poll::Pending => {
+                    return self
+                        .idle(cx)
+                        .map_or_else(|e| self.end(Some(e)), |()| Poll::Pending);
+                }
+                Poll::Ready(Some(Ok(frame))) if self.is_own(&frame) => {}
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(message) = Message::from_engine(frame) {
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return self.end(Some(Error::new(error))),
+                Poll::Ready(None) => return self.end(None),
+            }
+        }
+    }
+
+    fn end(&mut self, why: Option<Error>) -> Poll<Option<Result<Message, Error>>> {
+        self.has_ended = true;
+        Poll::Ready(why.map(Err))
+    }
+
+    /// Polls the engine's sink, and remembers who waits for it.
+    pub(super) fn poll_sink<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut WebSocketStream<Wire>>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let result = poll(Pin::new(&mut self.stream), cx);
+        if result.is_pending() {
+            match &mut self.writer {
+                Some(writer) => writer.clone_from(cx.waker()),
+                None => self.writer = Some(cx.waker().clone()),
+            }
+        }
+        result
+    }
+
+    pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
+        let stream = Pin::new(&mut self.stream);
+        stream.start_send(message.into_engine()).map_err(Error::new)
+    }
+
+    /// Whether this answers a ping of ours.
+    fn is_own(&self, frame: &Frame) -> bool {
+        self.clock.is_some() && matches!(frame, Frame::Pong(content) if content == PAYLOAD)
+    }
+
+    /// Does what is to be done while nothing arrives; an error ends it all.
+    fn idle(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.say_goodbye(cx)?;
+        self.beat(cx)?;
+        if self.has_unsent {
+            if let Poll::Ready(sent) = self.poll_send() {
+                self.has_unsent = false;
+                sent?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the peer that the server goes away, once the drain has started.
+    fn say_goodbye(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(parting) = &mut self.parting else {
+            return Ok(());
+        };
+        if parting.poll(cx).is_pending() {
+            return Ok(());
+        }
+        self.parting = None;
+        let going_away = CloseFrame {
+            code: CloseCode::Away,
+            reason: Utf8Bytes::default(),
+        };
+        self.queue(Frame::Close(Some(going_away)))
+            .map_err(Error::new)
+    }
+
+    fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while let Some(Poll::Ready(beat)) = self.poll_clock(cx) {
+            if beat == Beat::Dead {
+                self.stream.get_mut().close();
+                return Err(Error::new(DeadPeer));
+            }
+            let ping = Frame::Ping(Bytes::from_static(PAYLOAD));
+            match self.queue(ping) {
+                // A peer that takes nothing either; it has until the deadline.
+                Err(Failure::WriteBufferFull(_)) => {}
+                queued => queued.map_err(Error::new)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Option<Poll<Beat>> {
+        let heard = self.stream.get_ref().heard()?;
+        Some(self.clock.as_mut()?.as_mut().poll(heard, cx))
+    }
+
+    fn queue(&mut self, frame: Frame) -> Result<(), Failure> {
+        match Pin::new(&mut self.stream).start_send(frame) {
+            // The handler said goodbye before.
+            Err(Failure::Protocol(ProtocolError::SendAfterClosing)) => Ok(()),
+            queued => {
+                self.has_unsent = true;
+                queued
+            }
+        }
+    }
+
+    /// Sends what was queued, for who reads: the engine wakes the reader by itself, and whoever
+    /// waits to write must stay the one it wakes for that.
+    fn poll_send(&mut self) -> Poll<Result<(), Error>> {
+        let writer = self.writer.as_ref().unwrap_or(Waker::noop());
+        let mut cx = Context::from_waker(writer);
+        Pin::new(&mut self.stream)
+            .poll_flush(&mut cx)
+            .map_err(Error::new)
+    }
+}
+
+fn open(wire: Wire, config: WebSocketConfig) -> WebSocketStream<Wire> {
+    let opening = pin!(WebSocketStream::from_raw_socket(
+        wire,
+        Role::Server,
+        Some(config)
+    ));
+    let opened = match opening.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(stream) => Some(stream),
+        Poll::Pending => None,
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "without a handshake there is nothing to await; to await it would keep room for it in the task"
+    )]
+    opened.expect("nothing to await")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    use http::{Request, Response};
+    use tokio::{io::DuplexStream, sync::mpsc, time::timeout};
+    use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
+    use tower::{ServiceExt, service_fn};
+
+    use super::{Connection, Frame, WebSocketConfig};
+    use crate::{
+        Drain, OnUpgrade, Pending, Policy, Protocol, Upgrade, Upgraded,
+        lifetime::Draining,
+        ws::{CloseFrame, Message, WebSocket, close_code, options::Options},
+    };
+
+    type Client = WebSocketStream<DuplexStream>;
+
+    async fn upgraded(io: DuplexStream) -> Upgraded {
+        let (send, mut receive) = mpsc::unbounded_channel();
+        let service = service_fn(move |mut request: Request<()>| {
+            let send = send.clone();
+            let on_upgrade = OnUpgrade::take(&mut request).unwrap();
+            let response = on_upgrade.accept(async move |io| drop(send.send(io)));
+            std::future::ready(Ok::<Response<()>, Infallible>(response))
+        });
+        let policy = Policy::require(Protocol::new("echo").unwrap());
+        let request = Request::get("/")
+            .header("connection", "upgrade")
+            .header("upgrade", "echo")
+            .extension(Pending::ready(io));
+        let request = request.body(()).unwrap();
+        Upgrade::new(service, policy)
+            .oneshot(request)
+            .await
+            .unwrap();
+        receive.recv().await.unwrap()
+    }
+
+    /// Both ends of a WebSocket that watches this drain.
+    async fn pair(draining: Option<Draining>) -> (Client, WebSocket) {
+        let (client, server) = tokio::io::duplex(1 << 10);
+        let io = upgraded(server).await;
+        let config = WebSocketConfig::default();
+        let server = WebSocket::new(Connection::new(io, None, config, None, draining));
+        let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+        (client, server)
+    }
+
+    fn goodbye() -> CloseFrame {
+        CloseFrame {
+            code: close_code::AWAY,
+            reason: "".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn when_the_drain_starts_the_peer_is_told_and_then_heard_to_its_end() {
+        let drain = Drain::new();
+        let (mut client, mut server) = pair(Some(drain.started())).await;
+        for _ in 0..2 {
+            assert!(server.recv().now_or_never().is_none());
+        }
+        let reader = tokio::spawn(async move {
+            let mut read = Vec::new();
+            while let Some(message) = server.recv().await {
+                read.push(message.unwrap());
+                assert!(server.send(Message::text("late")).await.is_err());
+            }
+            read
+        });
+        tokio::task::yield_now().await;
+        drain.start();
+        tokio::task::yield_now().await;
+        client.send(Frame::text("before it knew")).await.unwrap();
+        let close = Message::from_engine(client.next().await.unwrap().unwrap());
+        assert_eq!(close.unwrap(), Message::Close(Some(goodbye())));
+        assert!(client.next().await.is_none(), "the server closes first");
+        let expected = [
+            Message::text("before it knew"),
+            Message::Close(Some(goodbye())),
+        ];
+        assert_eq!(reader.await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_started_before_is_noticed_at_the_first_read() {
+        let drain = Drain::new();
+        drain.start();
+        let (mut client, mut server) = pair(Some(drain.started())).await;
+        assert!(server.recv().now_or_never().is_none());
+        assert!(client.next().await.unwrap().unwrap().is_close());
+    }
+
+    #[tokio::test]
+    async fn a_goodbye_that_the_handler_said_is_not_said_again() {
+        let drain = Drain::new();
+        let (mut client, mut server) = pair(Some(drain.started())).await;
+        let code = close_code::RESTART;
+        let reason = "mine".into();
+        let own = Message::Close(Some(CloseFrame { code, reason }));
+        server.send(own.clone()).await.unwrap();
+        drain.start();
+        assert!(server.recv().now_or_never().is_none(), "no error either");
+        let said = client.next().await.unwrap().unwrap();
+        assert_eq!(Message::from_engine(said).unwrap(), own);
+        client.flush().await.unwrap();
+        assert!(matches!(server.recv().await, Some(Ok(Message::Close(_)))));
+        assert!(server.recv().await.is_none());
+        drop(server);
+        assert!(client.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn without_a_drain_nothing_is_watched_or_said() {
+        for draining in [None, Some(Draining::new(None))] {
+            let (mut client, mut server) = pair(draining).await;
+            assert!(server.0.parting.is_none());
+            assert!(server.recv().now_or_never().is_none());
+            assert!(client.next().now_or_never().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_to_write_is_woken_though_the_reader_says_goodbye() {
+        let drain = Drain::new();
+        let (mut client, server) = pair(Some(drain.started())).await;
+        let (mut sink, mut stream) = server.split();
+        let large = || Message::binary(vec![0; 10_000]);
+        let writer = tokio::spawn(async move { sink.send(large()).await });
+        tokio::task::yield_now().await;
+        let reader = tokio::spawn(async move { stream.next().await });
+        tokio::task::yield_now().await;
+        drain.start();
+        tokio::task::yield_now().await;
+        assert_eq!(client.next().await.unwrap().unwrap().len(), 10_000);
+        assert!(client.next().await.unwrap().unwrap().is_close());
+        let written = timeout(Duration::from_secs(20), writer).await;
+        written.expect("woken").unwrap().unwrap();
+        client.flush().await.unwrap();
+        assert!(reader.await.unwrap().is_some());
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<WebSocket>() <= size_of::<usize>());
+        let size = size_of::<Connection>();
+        assert!(size <= 512, "{size}");
+        let options = Options::default();
+        assert_eq!(options.config.read_buffer_size, 4096);
+    }
+}
