@@ -7,12 +7,12 @@ use tower::{Layer, service_fn};
 use tower_upgrade::UpgradeLayer;
 use tower_upgrade_bench::{
     fixtures::{forwarded_handshake, handshake},
-    // handshake::drop_in,
+    handshake::drop_in,
     handshake::{axum as axums, fastwebsockets, lifetime, ours},
     http1::{connections, unmeasured},
     report::{self, Group, Work},
     span::Spanned,
-    // table::Goal,
+    table::Goal,
 };
 
 fn main() -> Result<()> {
@@ -84,8 +84,15 @@ fn routes(group: Group, work: fn(Router) -> Work) -> Group {
         .peer("fastwebsockets", work(fastwebsockets::router()))
         .peer("axum's `WebSocketUpgrade`", work(axums::router()))
         .peer("tower-upgrade's `OnUpgrade`", work(ours::router()))
-    // .ours("tower-upgrade's `WebSocketUpgrade`", Goal::Times(1.0), work(drop_in::router()))
-    // .peer("the same, everything on", work(drop_in::router_with_everything()))
+        .ours(
+            "tower-upgrade's `WebSocketUpgrade`",
+            Goal::Times(1.0),
+            work(drop_in::router()),
+        )
+        .peer(
+            "the same, everything on",
+            work(drop_in::router_with_everything()),
+        )
 }
 
 fn forwarded() -> Vec<u8> {

@@ -7,12 +7,7 @@ use tower_upgrade_bench::{
     memory::{
         candidate::{self, Candidate},
         crowd::Crowd,
-        // drop_in,
-        descriptors,
-        engines,
-        io,
-        lifetime,
-        resident,
+        descriptors, drop_in, engines, io, lifetime, resident,
     },
 };
 
@@ -20,7 +15,7 @@ use tower_upgrade_bench::{
 const GROUPS: &[&[Candidate]] = &[
     io::CANDIDATES,
     lifetime::CANDIDATES,
-    // drop_in::CANDIDATES,
+    drop_in::CANDIDATES,
     engines::CANDIDATES,
 ];
 

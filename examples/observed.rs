@@ -2,8 +2,8 @@
 //! on a port of their own.
 //!
 //! ```text
-//! cargo run --example observed --features axum,metrics,tracing -- [--addr 127.0.0.1:3003] [--metrics 127.0.0.1:9003]
-//! curl http://127.0.0.1:9003/metrics
+//! cargo run --example observed --features axum,metrics,tracing -- [--addr 127.0.0.1:3004] [--metrics 127.0.0.1:9004]
+//! curl http://127.0.0.1:9004/metrics
 //! ```
 //!
 //! The page at `/` opens a WebSocket to `/ws`, which echoes. `RUST_LOG` says what is shown.
@@ -128,8 +128,8 @@ impl Options {
     /// `None` if an argument is unknown, or has no value.
     fn parse(mut args: impl Iterator<Item = String>) -> Option<Self> {
         let mut options = Self {
-            addr: "127.0.0.1:3003".into(),
-            metrics: "127.0.0.1:9003".into(),
+            addr: "127.0.0.1:3004".into(),
+            metrics: "127.0.0.1:9004".into(),
         };
         while let Some(arg) = args.next() {
             match arg.as_str() {

@@ -53,6 +53,8 @@ use crate::{observe::Cause, refusal::Refusal};
 /// # let _ = run;
 /// ```
 ///
+/// (axum then waits without limit for requests that were begun. `examples/graceful.rs` bounds that too.)
+///
 /// With hyper-util's `GracefulShutdown`, once the signal came:
 ///
 /// ```
@@ -65,13 +67,17 @@ use crate::{observe::Cause, refusal::Refusal};
 /// ```
 ///
 /// That closes idle HTTP connections at once, lets hyper finish ordinary requests, and ends HTTP/2
-/// connections, which hyper waits for without limit, when the last of their streams was closed.
+/// connections, which hyper waits for without limit, when the last of their streams was closed. One
+/// after the other, as axum does it above, new offers are told 503 until then.
+///
+/// Connections of a policy with [`hand_over_raw`](crate::Policy::hand_over_raw) are not in its hands.
 #[derive(Clone, Default)]
 pub struct Drain(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     started: CancellationToken,
+    ended: CancellationToken,
     /// Notified whenever there may be no member any more.
     empty: Notify,
     state: Mutex<State>,
@@ -124,6 +130,12 @@ impl Drain {
         Draining::new(Some(self))
     }
 
+    /// Returns a future that is ready once the drain has ended: when a [`wait`](Self::wait) returned,
+    /// because all connections were gone or at its deadline.
+    pub fn ended(&self) -> Draining {
+        Draining::watch(&self.0.ended)
+    }
+
     /// Returns how many connections there are.
     #[must_use]
     pub fn live(&self) -> usize {
@@ -150,13 +162,15 @@ impl Drain {
             self.close_rest();
             let _ = timeout(LAST_POLL, self.until_empty()).await;
         }
+        self.0.ended.cancel();
         self.report()
     }
 
     /// Waits for a signal, and then as [`wait`](Self::wait) does: all that a server's graceful
     /// shutdown needs.
     ///
-    /// The outcome is in [`report`](Self::report).
+    /// The outcome is in [`report`](Self::report). Signals should be caught before a server tells its
+    /// address: until then they end the process at once.
     ///
     /// # Panics
     ///
@@ -321,33 +335,38 @@ impl fmt::Display for DrainReport {
         } = self;
         write!(
             f,
-            "drained in {took:.1?}: {ended} ended by themselves, {closed} closed at the deadline, \
-             {panicked} panicked, {refused} offers refused"
+            "drained in {took:.1?}: {ended} ended, {closed} closed at the deadline, {panicked} panicked, \
+             {refused} turned away"
         )
     }
 }
 
 pin_project! {
     /// A future that is ready once a drain was started, by [`Upgraded::draining`](crate::Upgraded::draining)
-    /// or [`Drain::started`].
+    /// or [`Drain::started`], or has ended, by [`Drain::ended`].
     ///
     /// It borrows nothing, and may be polled, left and polled again. Without a drain it is never ready.
     #[must_use = "futures do nothing unless polled"]
     pub struct Draining {
         #[pin]
-        started: Option<WaitForCancellationFutureOwned>,
+        reached: Option<WaitForCancellationFutureOwned>,
     }
 }
 
 impl Draining {
     pub(crate) fn new(drain: Option<&Drain>) -> Self {
-        let started = drain.map(|drain| drain.0.started.clone().cancelled_owned());
-        Self { started }
+        let none = Self { reached: None };
+        drain.map_or(none, |drain| Self::watch(&drain.0.started))
+    }
+
+    fn watch(token: &CancellationToken) -> Self {
+        let reached = Some(token.clone().cancelled_owned());
+        Self { reached }
     }
 
     /// Whether there is a drain that it waits for.
     pub(crate) const fn has_drain(&self) -> bool {
-        self.started.is_some()
+        self.reached.is_some()
     }
 }
 
@@ -355,8 +374,8 @@ impl Future for Draining {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.project().started.as_pin_mut() {
-            Some(started) => started.poll(cx),
+        match self.project().reached.as_pin_mut() {
+            Some(reached) => reached.poll(cx),
             None => Poll::Pending,
         }
     }

@@ -1,4 +1,4 @@
-//! Real programs against the examples `gallery` and `chat`.
+//! Real programs against the examples `gallery`, `chat` and `graceful`.
 //!
 //! Every test is ignored unless asked for, since it needs programs that a machine may not have.
 //! `.ci/install` brings them, then: `cargo test --all-features --test interop -- --ignored`

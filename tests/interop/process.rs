@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// An example that listens on a port of its own.
 #[derive(Debug)]
 pub(crate) struct Server {
-    _child: Child,
+    child: Child,
     base: String,
+    said: JoinHandle<Vec<String>>,
 }
 
 impl Server {
@@ -24,6 +26,10 @@ impl Server {
 
     pub(crate) async fn chat(args: &[&str]) -> Self {
         Self::listening("chat", args).await
+    }
+
+    pub(crate) async fn graceful() -> Self {
+        Self::listening("graceful", &[]).await
     }
 
     async fn listening(name: &str, args: &[&str]) -> Self {
@@ -39,11 +45,29 @@ impl Server {
             .unwrap_or_else(|| panic!("{name} said {first:?} and not where it listens"))
             .trim_end_matches('/')
             .to_owned();
-        drain(lines);
         Self {
-            _child: child,
+            child,
             base,
+            said: drain(lines),
         }
+    }
+
+    /// Sends it a signal, `TERM` or `INT`.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it still runs");
+        // A shell has `kill`; a machine may have no other.
+        let kill = format!("kill -{name} {id}");
+        let finished = run(Command::new("sh").args(["-c", &kill])).await;
+        assert!(finished.success, "{kill}: {}", finished.stderr);
+    }
+
+    /// Waits until it ends by itself, and returns its exit code and the last line it wrote.
+    pub(crate) async fn end(mut self) -> (Option<i32>, String) {
+        let status = within(30, "the end of the example", self.child.wait()).await;
+        let said = within(30, "the rest of its output", self.said).await;
+        let last = said.expect("nobody aborts that").pop();
+        let status = status.expect("it can be waited for");
+        (status.code(), last.unwrap_or_default())
     }
 
     /// Returns the address of a path with the scheme that the server named.
@@ -102,8 +126,14 @@ fn start(command: &mut Command) -> Child {
 }
 
 /// Reads on, so that a talkative program neither blocks nor meets a closed pipe.
-pub(crate) fn drain(mut lines: Lines<BufReader<ChildStdout>>) {
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+pub(crate) fn drain(mut lines: Lines<BufReader<ChildStdout>>) -> JoinHandle<Vec<String>> {
+    tokio::spawn(async move {
+        let mut read = Vec::new();
+        while let Ok(Some(line)) = lines.next_line().await {
+            read.push(line);
+        }
+        read
+    })
 }
 
 /// Awaits no longer than so many seconds.

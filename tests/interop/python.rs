@@ -1,10 +1,11 @@
 //! Python's `websockets`, which checks the handshake it gets and offers compression.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::process::{Server, client, run};
+use crate::process::{Server, client, run, spawn, within};
 
 /// Messages come back over every route that speaks WebSocket: text, binary, in fragments.
 #[tokio::test]
@@ -104,8 +105,36 @@ async fn routes_that_do_not_switch_answer() {
     }
 }
 
+/// A server that is told to end closes every WebSocket with 1001, and then ends by itself.
+#[tokio::test]
+#[ignore = "needs Python's websockets: .ci/install"]
+async fn a_hundred_are_told_that_the_server_ends() {
+    for server in [Server::graceful().await, Server::gallery(&[]).await] {
+        let script = script("drain.py");
+        let mut holding = client("venv/bin/python");
+        holding.arg(script).arg(server.ws("/ws")).arg("100");
+        let (_child, stdout) = spawn(&mut holding);
+        let mut lines = BufReader::new(stdout).lines();
+        let mut said = async |what| within(30, what, lines.next_line()).await.ok().flatten();
+        let open = said("a hundred WebSockets").await;
+        assert_eq!(open.as_deref(), Some("all are open"));
+        server.signal("TERM").await;
+        let codes = said("their close").await;
+        assert_eq!(codes.as_deref(), Some("{\"1001\": 100}"));
+        let (code, report) = server.end().await;
+        assert_eq!(code, Some(0), "{report}");
+        assert!(report.contains(": 100 ended, 0 closed"), "{report}");
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/interop")
+        .join(name)
+}
+
 async fn session(url: &str, args: &[&str]) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/session.py");
+    let script = script("session.py");
     let finished = run(client("venv/bin/python").arg(script).arg(url).args(args)).await;
     assert!(finished.success, "{url} {args:?}: {}", finished.stderr);
     serde_json::from_str(&finished.stdout).expect("the script prints JSON")

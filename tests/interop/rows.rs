@@ -10,7 +10,7 @@ pub(crate) enum Row {
 }
 
 /// Every route but `/secure` and `/http2`, whose requirement is no protocol.
-pub(crate) const ROWS: [(&str, Row); 12] = [
+pub(crate) const ROWS: [(&str, Row); 17] = [
     ("/", Row::Passes(200, "Gallery")),
     ("/ws", Row::Requires("websocket")),
     ("/either", Row::Passes(200, "plain")),
@@ -26,4 +26,9 @@ pub(crate) const ROWS: [(&str, Row); 12] = [
     ("/unaware", Row::Passes(200, "unaware")),
     ("/axum", Row::Requires("websocket")),
     ("/get-only", Row::Requires("websocket")),
+    ("/limited", Row::Requires("websocket")),
+    ("/limited-total", Row::Requires("websocket")),
+    ("/idle", Row::Requires("websocket")),
+    ("/deadline", Row::Requires("websocket")),
+    ("/first-byte", Row::Requires("websocket")),
 ];

@@ -28,6 +28,11 @@ async fn the_front_page_names_every_route() {
         "/unaware",
         "/axum",
         "/get-only",
+        "/limited",
+        "/limited-total",
+        "/idle",
+        "/deadline",
+        "/first-byte",
         "/secure",
         "/http2",
     ] {

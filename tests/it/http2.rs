@@ -70,15 +70,23 @@ impl Client {
 
     /// Sends a CONNECT that must be answered 200, and returns that and the stream it opened.
     pub(crate) async fn open(&self, request: request::Builder) -> (Response<()>, Stream) {
+        let opened = self.try_open(request).await;
+        opened.unwrap_or_else(|answer| panic!("not opened: {answer:?}"))
+    }
+
+    /// Sends a CONNECT, and returns the stream it opened or the answer that refuses it.
+    pub(crate) async fn try_open(
+        &self,
+        request: request::Builder,
+    ) -> Result<(Response<()>, Stream), Answer> {
         let mut response = self.start(request).await;
         if response.status() != StatusCode::OK {
-            let answer = read(response).await;
-            panic!("not opened: {answer:?}");
+            return Err(read(response).await);
         }
         let io = patiently("the stream", upgrade::on(&mut response))
             .await
             .unwrap();
-        (response.map(drop), Stream(TokioIo::new(io)))
+        Ok((response.map(drop), Stream(TokioIo::new(io))))
     }
 
     async fn start(&self, request: request::Builder) -> Response<Incoming> {

@@ -10,6 +10,10 @@
 #[expect(dead_code, reason = "what starts it as a program")]
 mod gallery;
 
+#[path = "../interop/process.rs"]
+#[expect(dead_code, reason = "what other programs than the examples need")]
+mod process;
+
 mod axum_router;
 mod composition;
 mod content;
@@ -19,9 +23,11 @@ mod extended_connect;
 mod extractors;
 mod faults;
 mod gallery_http2;
+mod gallery_lifetime;
 mod gallery_probe;
 mod gallery_rows;
 mod gating;
+mod graceful;
 mod hand_over;
 mod handles;
 mod http2;
@@ -41,6 +47,7 @@ mod rfc8441;
 mod rfc9110;
 mod rust_client;
 mod server;
+mod sockets;
 mod spy;
 mod subprotocols;
 mod testing_kit;

@@ -1,6 +1,6 @@
 //! Starting what is tested: the gallery on a socket, or any service in memory.
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, future::pending, net::SocketAddr};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -15,6 +15,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tower::Service;
+use tower_upgrade::{Drain, UpgradeLayer};
 
 use crate::gallery;
 
@@ -42,11 +43,13 @@ impl<B> Content for B where B: Body<Data: Send, Error: Into<AnyError>> + Send + 
 
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Starts the gallery in this process, one a test, without TLS.
+/// Starts the gallery in this process, one a test, without TLS and for ever.
 pub(crate) async fn gallery() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { drop(gallery::serve(listener, None).await) });
+    let drain = Drain::new();
+    let app = gallery::app(|policy| UpgradeLayer::new(policy).drain(drain.clone())).unwrap();
+    tokio::spawn(gallery::serve_until(pending(), listener, None, app));
     address
 }
 

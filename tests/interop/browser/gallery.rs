@@ -35,7 +35,7 @@ const BUTTONS: &str = r#"
 "#;
 
 /// What the buttons come to wherever the page is from, up to the end of the line.
-const EVERYWHERE: [(&str, &str); 10] = [
+const EVERYWHERE: [(&str, &str); 15] = [
     ("/ws", "echoed hello over v2"),
     ("/either", "echoed hello"),
     ("/either", "200 plain"),
@@ -46,6 +46,11 @@ const EVERYWHERE: [(&str, &str); 10] = [
     ("/unaware", "200 unaware"),
     ("/axum", "echoed hello"),
     ("/get-only", "echoed hello"),
+    ("/limited", "2 of 3 switched"),
+    ("/limited-total", "2 of 3 switched"),
+    ("/idle", "closed after "),
+    ("/deadline", "closed after "),
+    ("/first-byte", "closed after "),
 ];
 
 /// The page's buttons show each policy, over HTTP/1.1 in clear text and over HTTP/2 and TLS.
