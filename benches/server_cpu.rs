@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use tower::{Layer, service_fn};
 use tower_upgrade_bench::{
     fixtures::handshake,
-    handshake::{axum, fastwebsockets, hand_written, ours},
+    handshake::{axum, drop_in, fastwebsockets, hand_written, lifetime, ours},
     loopback::{
         child::{self, Server},
         processor,
@@ -14,11 +14,14 @@ use tower_upgrade_bench::{
 };
 
 /// The servers, as the table calls them; the first is what the others are compared with.
-const SERVERS: [&str; 4] = [
+const SERVERS: [&str; 7] = [
     "hand-written",
     "tower-upgrade",
-    "axum's extractor on a route",
+    "everything on",
     "fastwebsockets",
+    "fastwebsockets on a route",
+    "`WebSocketUpgrade` on a route",
+    "axum's extractor on a route",
 ];
 
 /// How often the servers take turns.
@@ -32,8 +35,11 @@ fn main() -> Result<()> {
         None => compare(),
         Some("hand-written") => serve(service_fn(hand_written::http1)),
         Some("tower-upgrade") => serve(ours::layer().layer(service_fn(ours::accept))),
-        Some("axum's extractor on a route") => serve(axum::router()),
+        Some("everything on") => serve(lifetime::everything().layer(service_fn(ours::accept))),
         Some("fastwebsockets") => serve(service_fn(fastwebsockets::handler)),
+        Some("fastwebsockets on a route") => serve(fastwebsockets::router()),
+        Some("`WebSocketUpgrade` on a route") => serve(drop_in::router()),
+        Some("axum's extractor on a route") => serve(axum::router()),
         Some(name) => Err(Error::other(format!("there is no server {name:?}"))),
     }
 }
