@@ -2,19 +2,22 @@
 
 use axum::{
     Router,
+    body::Body,
     extract::Path,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use tokio::net::{TcpListener, TcpStream};
-use tower::Layer;
-use tower_upgrade::{OnUpgrade, Policy, Protocol, Routes, UpgradeLayer, WebSocket};
+use tower::{Layer, ServiceExt};
+use tower_upgrade::{
+    OnUpgrade, Policy, Protocol, Routes, UpgradeLayer, WebSocket, testing::TestOffer,
+};
 
 use crate::{
     echo::echo,
     http2::{self, connect},
-    server::serve,
     wire::{Client, Request},
 };
 
@@ -37,26 +40,37 @@ async fn either(upgrade: Option<OnUpgrade>) -> Response {
     }
 }
 
-/// Checks that `path` echoes to who offers, over HTTP/1.1 and HTTP/2.
-async fn echoes(app: &Router, path: &str) {
-    let mut client = Client::over(serve(app.clone()));
-    let head = client.offer(&Request::upgrade(path, "x, echo/1.0")).await;
-    head.is(101)
-        .has("connection", "upgrade")
-        .has("upgrade", "echo/1.0");
-    client.send("hello").await;
-    client.expect("hello").await;
-
-    let client = http2::Client::of(app.clone()).await;
-    let (_, mut stream) = client.open(connect("echo/1.0", path)).await;
-    stream.write("hello").await;
-    stream.expect("hello").await;
+fn offer(path: &str) -> TestOffer {
+    TestOffer::new(path, "echo/1.0")
 }
 
-/// Checks the status of a plain GET over HTTP/1.1.
+/// Checks that `path` echoes to who offers, over HTTP/1.1 and HTTP/2.
+async fn echoes(app: &Router, path: &str) {
+    let upgrade = offer(path).insert_header("upgrade", "x, echo/1.0");
+    for offer in [upgrade, offer(path).extended_connect()] {
+        let client = offer.send(app.clone()).await.unwrap().into_client();
+        assert_eq!(client.protocol(), "echo/1.0");
+        let mut client = Client::over(client);
+        client.send("hello").await;
+        client.expect("hello").await;
+    }
+}
+
+/// Checks the status of a plain GET.
 async fn answers(app: &Router, path: &str, status: u16) {
-    let mut client = Client::over(serve(app.clone()));
-    client.ask(&Request::get(path)).await.head.is(status);
+    let get = http::Request::get(path).body(Body::empty()).unwrap();
+    let answer = app.clone().oneshot(get).await.unwrap();
+    assert_eq!(answer.status(), status, "{path}");
+}
+
+/// Checks the status of what the app answers to an offer by itself, and returns what it says.
+async fn declines(app: &Router, path: &str, status: u16) -> String {
+    let answer = offer(path).send(app.clone()).await.unwrap();
+    let why = answer.client.unwrap_err();
+    assert_eq!(why.status(), status, "{path}");
+    assert!(why.refusal().is_none(), "{path}: {why}");
+    let content = answer.response.into_body().collect().await.unwrap();
+    String::from_utf8(content.to_bytes().into()).unwrap()
 }
 
 #[tokio::test]
@@ -68,12 +82,7 @@ async fn around_a_route_it_sees_that_route_alone() {
     echoes(&app, "/echo").await;
     answers(&app, "/echo", 426).await;
     answers(&app, "/page", 200).await;
-    let mut client = Client::over(serve(app));
-    client
-        .ask(&Request::upgrade("/page", "echo/1.0"))
-        .await
-        .head
-        .is(200);
+    declines(&app, "/page", 200).await;
 }
 
 #[tokio::test]
@@ -150,10 +159,7 @@ async fn around_a_whole_app_each_path_has_its_policy() {
     echoes(&app, "/files/a/b/c").await;
     answers(&app, "/files/a/b/c", 200).await;
     for path in ["/rooms/lobby", "/other"] {
-        let mut client = Client::over(serve(app.clone()));
-        let answer = client.ask(&Request::upgrade(path, "echo/1.0")).await;
-        answer.head.is(200);
-        assert_eq!(answer.content, "plain", "{path}");
+        assert_eq!(declines(&app, path, 200).await, "plain", "{path}");
     }
 }
 
@@ -182,26 +188,17 @@ async fn other_extractors_stand_beside_it() {
     };
     let app = Router::new().route("/rooms/{room}", any(handler).layer(required()));
     echoes(&app, "/rooms/7").await;
-    let mut client = Client::over(serve(app));
-    client
-        .ask(&Request::upgrade("/rooms/x", "echo/1.0"))
-        .await
-        .head
-        .is(400);
+    declines(&app, "/rooms/x", 400).await;
 }
 
 #[tokio::test]
 async fn a_connect_needs_a_route_for_any_method() {
     // axum compares the method before a layer of the route is asked.
     let app = Router::new().route("/echo", get(accept).layer(required()));
-    let client = http2::Client::of(app.clone()).await;
-    let answer = client.send(connect("echo/1.0", "/echo")).await;
-    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
-    let mut client = Client::over(serve(app));
-    client
-        .offer(&Request::upgrade("/echo", "echo/1.0"))
-        .await
-        .is(101);
+    let connect = offer("/echo").extended_connect();
+    let answer = connect.send(app.clone()).await.unwrap();
+    assert_eq!(answer.response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let _ = offer("/echo").send(app).await.unwrap().into_client();
 }
 
 #[tokio::test]
@@ -220,17 +217,12 @@ async fn a_websocket_route_of_an_app_is_refused_to_foreign_pages() {
     let app = Router::new()
         .route("/chat", any(accept))
         .layer(UpgradeLayer::new(routes));
-    let offer = Request::websocket("/chat");
-    let mut client = Client::over(serve(app.clone()));
-    client
-        .offer(&offer.clone().set("Origin", "http://evil.example"))
-        .await
-        .is(403);
-    let mut client = Client::over(serve(app));
-    client
-        .offer(&offer.set("Origin", "http://a.example"))
-        .await
-        .is(101);
+    let offer = TestOffer::websocket("http://a.example/chat");
+    let foreign = offer.clone().origin("http://evil.example");
+    let answer = foreign.send(app.clone()).await.unwrap();
+    assert_eq!(answer.response.status(), 403);
+    let own = offer.origin("http://a.example");
+    let _ = own.send(app).await.unwrap().into_client();
 }
 
 #[tokio::test]

@@ -4,14 +4,17 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::rejection::JsonRejection,
-    middleware::map_response,
     response::{IntoResponse, Response},
     routing::any,
 };
-use http::StatusCode;
+use futures_util::stream;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_upgrade::{
-    OnUpgrade, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer, axum::Content,
+    OnUpgrade, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer,
+    axum::Content,
+    testing::{Answer, TestOffer},
 };
 
 use crate::{
@@ -35,18 +38,29 @@ where
     Router::new().route("/", route)
 }
 
-fn offer() -> Request {
-    Request::upgrade("/", "echo/1.0")
+fn offer() -> TestOffer {
+    TestOffer::new("/", "echo/1.0")
 }
 
-/// Turns a refusal among the answers into its kind and hint, as an outer layer may.
-fn with_kinds(app: Router) -> Router {
-    app.layer(map_response(async |response: Response| {
-        match response.extensions().get::<Refusal>() {
-            Some(refusal) => (refusal.status(), format!("{}", refusal.kind())).into_response(),
-            None => response,
-        }
-    }))
+/// An offer with content, which comes by POST.
+fn post(content: &'static str) -> TestOffer {
+    offer().method(Method::POST).content(content)
+}
+
+/// A request that offers nothing.
+fn plain() -> TestOffer {
+    TestOffer::from(http::Request::default())
+}
+
+async fn switches(offer: TestOffer, app: Router) {
+    let _ = offer.send(app).await.unwrap().into_client();
+}
+
+/// What the handler or the layer says instead of switching.
+async fn text(answer: Answer<Body>) -> String {
+    assert!(answer.client.is_err());
+    let content = answer.response.into_body().collect().await.unwrap();
+    String::from_utf8(content.to_bytes().into()).unwrap()
 }
 
 #[tokio::test]
@@ -54,17 +68,16 @@ async fn a_handler_that_needs_an_offer_is_answered_500_where_none_was_let_throug
     // A handler without its layer, or without an `Option` under `offer`, is a bug: 500.
     let handler = async |upgrade: OnUpgrade| -> Response { upgrade.accept(echo) };
     let unlayered = Router::new().route("/", any(handler));
-    for (app, request) in [
-        (app(handler, 0), Request::get("/")),
-        (unlayered.clone(), Request::get("/")),
+    for (app, offer) in [
+        (app(handler, 0), plain()),
+        (unlayered.clone(), plain()),
         (unlayered, offer()),
     ] {
-        let answer = Client::over(serve(with_kinds(app))).ask(&request).await;
-        answer.head.is(500);
-        assert_eq!(answer.content, RefusalKind::NotNegotiated.as_str());
+        let answer = offer.send(app).await.unwrap();
+        assert_eq!(answer.response.status(), 500);
+        assert_eq!(answer.refusal().kind(), RefusalKind::NotNegotiated);
     }
-    let mut client = Client::over(serve(app(handler, 0)));
-    client.offer(&offer()).await.is(101);
+    switches(offer(), app(handler, 0)).await;
 }
 
 #[tokio::test]
@@ -83,13 +96,11 @@ async fn the_rejection_says_what_is_missing() {
     // The hint names the layer, the policy and the `Option` to reach for.
     let handler = async |upgrade: OnUpgrade| -> Response { upgrade.accept(echo) };
     let unlayered = Router::new().route("/", any(handler));
-    let answer = Client::over(serve(unlayered)).ask(&Request::get("/")).await;
-    answer.head.has("content-type", "text/plain; charset=utf-8");
-    assert!(
-        answer.content.contains("UpgradeLayer"),
-        "{}",
-        answer.content
-    );
+    let answer = plain().send(unlayered).await.unwrap();
+    let media_type = answer.response.headers().get_all("content-type").iter();
+    assert!(media_type.eq(["text/plain; charset=utf-8"].iter()));
+    let text = text(answer).await;
+    assert!(text.contains("UpgradeLayer"), "{text}");
 }
 
 #[tokio::test]
@@ -98,9 +109,10 @@ async fn a_handler_may_look_at_the_rejection() {
     let handler = async |upgrade: Result<OnUpgrade, Refusal>| -> Result<Response, Refusal> {
         Ok(upgrade?.accept(echo))
     };
-    let mut client = Client::over(serve(app(handler, 0)));
-    client.ask(&Request::get("/")).await.head.is(500);
-    client.offer(&offer()).await.is(101);
+    let app = app(handler, 0);
+    let answer = plain().send(app.clone()).await.unwrap();
+    assert_eq!(answer.response.status(), 500);
+    switches(offer(), app).await;
 }
 
 #[tokio::test]
@@ -110,8 +122,7 @@ async fn a_handler_that_takes_it_twice_gets_it_once() {
         assert!(second.is_none());
         first.accept(echo)
     };
-    let mut client = Client::over(serve(app(handler, 0)));
-    client.offer(&offer()).await.is(101);
+    switches(offer(), app(handler, 0)).await;
 }
 
 #[tokio::test]
@@ -122,7 +133,8 @@ async fn content_reads_what_came_with_the_offer_and_then_bytes_are_the_protocols
         upgrade.accept(echo)
     };
     let mut client = Client::over(serve(app(handler, 64)));
-    let mut bytes = offer().method("POST").content("content").to_bytes();
+    let offer = Request::upgrade("/", "echo/1.0").method("POST");
+    let mut bytes = offer.content("content").to_bytes();
     bytes.extend_from_slice(b"and more");
     client.send(bytes).await;
     client.head().await.is(101);
@@ -140,13 +152,13 @@ async fn content_can_come_before_its_offer_is_taken() {
             _ => content.0.into_response(),
         }
     };
-    let mut client = Client::over(serve(app(handler, 64)));
-    let plain = Request::get("/").method("POST").content("no offer");
-    assert_eq!(client.ask(&plain).await.content, "no offer");
-    let declined = offer().method("POST").content("no");
-    assert_eq!(client.ask(&declined).await.content, "no");
-    let accepted = offer().method("POST").content("yes");
-    client.offer(&accepted).await.is(101);
+    let app = app(handler, 64);
+    let plain = plain().method(Method::POST).content("no offer");
+    let answer = plain.send(app.clone()).await.unwrap();
+    assert_eq!(text(answer).await, "no offer");
+    let declined = post("no").send(app.clone()).await.unwrap();
+    assert_eq!(text(declined).await, "no");
+    switches(post("yes"), app).await;
 }
 
 #[tokio::test]
@@ -156,8 +168,7 @@ async fn without_content_there_is_nothing_to_read() {
         assert!(content.is_empty());
         upgrade.accept(echo)
     };
-    let mut client = Client::over(serve(app(handler, 64)));
-    client.offer(&offer()).await.is(101);
+    switches(offer(), app(handler, 64)).await;
 }
 
 #[tokio::test]
@@ -168,10 +179,8 @@ async fn an_extractor_that_is_no_proof_gets_no_connection() {
         upgrade.accept(echo)
     };
     let mut client = Client::over(serve(app(handler, 64)));
-    let head = client
-        .ask(&offer().method("POST").content("content"))
-        .await
-        .head;
+    let offer = Request::upgrade("/", "echo/1.0").method("POST");
+    let head = client.ask(&offer.content("content")).await.head;
     head.is(500).has("connection", "close");
     client.expect_end().await;
 }
@@ -188,13 +197,11 @@ async fn the_inner_extractors_rejection_is_the_answer() {
             Err(rejection) => rejection.into_response(),
         }
     }
-    let json = |content| {
-        let request = offer().method("POST").content(content);
-        request.set("Content-Type", "application/json")
-    };
-    let mut client = Client::over(serve(app(handler, 64)));
-    client.ask(&json("{}")).await.head.is(422);
-    client.offer(&json("5")).await.is(101);
+    let json = |content| post(content).insert_header("content-type", "application/json");
+    let app = app(handler, 64);
+    let rejected = json("{}").send(app.clone()).await.unwrap();
+    assert_eq!(rejected.response.status(), 422);
+    switches(json("5"), app).await;
 }
 
 #[tokio::test]
@@ -202,17 +209,13 @@ async fn content_that_grows_beyond_the_limit_is_answered_413() {
     // A chunked body tells no length before it is read.
     let handler =
         async |upgrade: OnUpgrade, _: Content<Bytes>| -> Response { upgrade.accept(echo) };
-    let chunked = |size: usize| {
-        let offer = offer().method("POST").set("Transfer-Encoding", "chunked");
-        let mut bytes = offer.to_bytes();
-        let chunk = "x".repeat(size);
-        bytes.extend_from_slice(format!("{size:x}\r\n{chunk}\r\n0\r\n\r\n").as_bytes());
-        bytes
+    let send = |size: usize| {
+        let chunk = Ok::<_, std::io::Error>("x".repeat(size));
+        let chunks = Body::from_stream(stream::iter([chunk]));
+        let offer = offer().method(Method::POST).body(chunks);
+        offer.send(app(handler, 64))
     };
-    let mut client = Client::over(serve(app(handler, 64)));
-    client.send(chunked(65)).await;
-    client.head().await.is(413);
-    let mut client = Client::over(serve(app(handler, 64)));
-    client.send(chunked(64)).await;
-    client.head().await.is(101);
+    let answer = send(65).await.unwrap();
+    assert_eq!(answer.response.status(), 413);
+    let _ = send(64).await.unwrap().into_client();
 }

@@ -4,54 +4,55 @@ use std::{convert::Infallible, future::ready};
 
 use axum::{Router, routing::any};
 use bytes::Bytes;
-use http::{Request, Response, Version, request};
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_upgrade::{
-    OnUpgrade, Pending, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer,
-    negotiate::ConnectProtocol, websocket::ExtensionOffers,
+    OnUpgrade, Policy, Protocol, Refusal, RefusalKind, ResponseBody, UpgradeLayer,
+    testing::{Answer, TestOffer},
+    websocket::ExtensionOffers,
 };
 
 use crate::echo::echo;
 
-type Answer = Response<Full<Bytes>>;
+type Body = Full<Bytes>;
+
+/// What a service does.
+type Does = fn(Request<Body>) -> Response<Body>;
 
 fn layer() -> UpgradeLayer {
     let protocol = Protocol::new("echo/1.0").unwrap();
     UpgradeLayer::new(Policy::offer(protocol.content_limit(64)))
 }
 
-fn plain() -> request::Builder {
-    Request::builder()
+fn plain() -> TestOffer {
+    TestOffer::from(Request::default())
 }
 
-fn offer() -> request::Builder {
-    let pending = Pending::ready(tokio::io::duplex(64).0);
-    let request = Request::builder().extension(pending);
-    request
-        .header("connection", "upgrade")
-        .header("upgrade", "echo/1.0")
+fn offer() -> TestOffer {
+    TestOffer::new("/", "echo/1.0")
 }
 
-fn connect() -> request::Builder {
-    let pending = Pending::ready(tokio::io::duplex(64).0);
-    let request = Request::connect("http://a.example/").version(Version::HTTP_2);
-    request
-        .extension(pending)
-        .extension(ConnectProtocol::new("echo/1.0"))
+fn connect() -> TestOffer {
+    offer().extended_connect()
+}
+
+/// Offers of a protocol that the layer does not speak.
+fn unspoken() -> TestOffer {
+    TestOffer::new("/", "other")
+}
+
+async fn answer(offer: TestOffer, does: Does) -> Answer<ResponseBody<Body>> {
+    let service = service_fn(move |request| ready(Ok::<_, Infallible>(does(request))));
+    offer.send(layer().layer(service)).await.unwrap()
 }
 
 /// Checks that a service which does this is answered for, with a text and a refusal for outer layers.
-async fn fails(
-    kind: RefusalKind,
-    status: u16,
-    request: request::Builder,
-    service: fn(Request<()>) -> Answer,
-) -> Response<()> {
-    let service = service_fn(move |request| ready(Ok::<_, Infallible>(service(request))));
-    let request = request.body(()).unwrap();
-    let answer = layer().layer(service).oneshot(request).await.unwrap();
-    let (head, body) = answer.into_parts();
+async fn fails(kind: RefusalKind, status: u16, offer: TestOffer, does: Does) -> Response<()> {
+    let answer = answer(offer, does).await;
+    let not_switched = answer.client.expect_err("no connection");
+    assert_eq!(not_switched.refusal().map(Refusal::kind), Some(kind));
+    let (head, body) = answer.response.into_parts();
     let refusal = head.extensions.get::<Refusal>().expect("it is refused");
     assert_eq!(refusal.kind(), kind);
     assert!(kind.is_service_fault());
@@ -62,24 +63,31 @@ async fn fails(
     Response::from_parts(head, ())
 }
 
-/// Checks that a service which does this is not interfered with.
-async fn passes(status: u16, request: request::Builder, service: fn(Request<()>) -> Answer) {
-    let service = service_fn(move |request| ready(Ok::<_, Infallible>(service(request))));
-    let request = request.body(()).unwrap();
-    let answer = layer().layer(service).oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), status);
-    assert!(answer.extensions().get::<Refusal>().is_none());
+/// Checks that a service which does this is not interfered with, where it accepts.
+async fn switches(status: u16, offer: TestOffer, does: Does) {
+    let answer = answer(offer, does).await;
+    assert_eq!(answer.response.status(), status);
+    assert!(answer.response.extensions().get::<Refusal>().is_none());
+    let _ = answer.into_client();
 }
 
-fn accept(mut request: Request<()>) -> Answer {
+/// The same where there is nothing to accept.
+async fn passes(status: u16, offer: TestOffer, does: Does) {
+    let answer = answer(offer, does).await;
+    let why = answer.client.expect_err("no connection");
+    assert_eq!(why.status(), status);
+    assert!(why.refusal().is_none() && !why.is_flawed(), "{why}");
+}
+
+fn accept(mut request: Request<Body>) -> Response<Body> {
     OnUpgrade::take(&mut request).unwrap().accept(echo)
 }
 
-fn ok(_: Request<()>) -> Answer {
+fn ok(_: Request<Body>) -> Response<Body> {
     Response::default()
 }
 
-fn bare_101(_: Request<()>) -> Answer {
+fn bare_101(_: Request<Body>) -> Response<Body> {
     Response::builder()
         .status(101)
         .body(Full::default())
@@ -89,14 +97,9 @@ fn bare_101(_: Request<()>) -> Answer {
 #[tokio::test]
 async fn a_101_that_no_decision_stands_behind_is_not_sent() {
     // Rule 16: it "is a bug in the service: 500, never sent".
-    let unspoken = || {
-        plain()
-            .header("connection", "upgrade")
-            .header("upgrade", "other")
-    };
     fails(RefusalKind::UnexpectedSwitch, 500, plain(), bare_101).await;
     fails(RefusalKind::UnexpectedSwitch, 500, unspoken(), bare_101).await;
-    let other = connect().extension(ConnectProtocol::new("other"));
+    let other = unspoken().extended_connect();
     fails(RefusalKind::UnexpectedSwitch, 500, other, bare_101).await;
     passes(200, plain(), ok).await;
     passes(200, unspoken(), ok).await;
@@ -120,37 +123,38 @@ async fn a_101_that_names_another_protocol_is_not_sent() {
             .insert("upgrade", "ECHO/1.0".parse().unwrap());
         answer
     };
-    passes(101, offer(), naming_it).await;
+    switches(101, offer(), naming_it).await;
 }
 
 #[tokio::test]
 async fn an_acceptance_with_unread_content_closes_the_connection() {
     // Rule 12: "gets its acceptance turned into a 500 and the connection closed".
-    let unread = offer().header("content-length", "8");
+    let unread = offer().content("8 octets");
     let answer = fails(RefusalKind::ContentUnread, 500, unread, accept).await;
     assert_eq!(answer.headers()["connection"], "close");
-    passes(101, offer().header("content-length", "0"), accept).await;
+    let empty = offer().insert_header("content-length", "0");
+    switches(101, empty, accept).await;
 }
 
 #[tokio::test]
 async fn an_acceptance_by_one_who_dropped_the_connection_is_not_sent() {
     // Dropping the `OnUpgrade` declines, so a 101 after that has nobody behind it.
     fails(RefusalKind::Abandoned, 500, offer(), bare_101).await;
-    let taken_and_dropped = |mut request: Request<()>| {
+    let taken_and_dropped = |mut request| {
         drop(OnUpgrade::take(&mut request));
         bare_101(request)
     };
     fails(RefusalKind::Abandoned, 500, offer(), taken_and_dropped).await;
-    passes(101, offer(), accept).await;
+    switches(101, offer(), accept).await;
 }
 
 #[tokio::test]
 async fn a_2xx_without_an_acceptance_opens_no_tunnel() {
     // Rule 17: "it becomes 501".
     fails(RefusalKind::TunnelNotAccepted, 501, connect(), ok).await;
-    let other = connect().extension(ConnectProtocol::new("other"));
+    let other = unspoken().extended_connect();
     fails(RefusalKind::TunnelNotAccepted, 501, other, ok).await;
-    passes(200, connect(), accept).await;
+    switches(200, connect(), accept).await;
 }
 
 #[tokio::test]
@@ -172,30 +176,28 @@ async fn what_has_no_place_in_an_acceptance_is_taken_off() {
         }
         answer
     };
-    for (request, expected) in [
+    for (offer, expected) in [
         (
             offer(),
             &["connection: upgrade", "upgrade: echo/1.0", "x-mine: 1"][..],
         ),
         (connect(), &["x-mine: 1"]),
     ] {
-        let service = service_fn(move |request| ready(Ok::<_, Infallible>(accept_oddly(request))));
-        let request = request.body(()).unwrap();
-        let answer = layer().layer(service).oneshot(request).await.unwrap();
-        let fields = answer.headers().iter();
+        let answer = answer(offer, accept_oddly).await;
+        let fields = answer.response.headers().iter();
         let mut fields: Vec<_> = fields
             .map(|(n, v)| format!("{n}: {}", v.to_str().unwrap()))
             .collect();
         fields.sort();
         assert_eq!(fields, expected);
+        let _ = answer.into_client();
     }
 }
 
 #[tokio::test]
 async fn an_outer_layer_may_answer_in_another_way() {
     // The refusal in the extensions tells an outer layer that the service is at fault.
-    let service =
-        service_fn(async |_: Request<()>| Ok::<_, Infallible>(bare_101(plain().body(()).unwrap())));
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(bare_101(request))));
     let service = layer().layer(service).map_response(|mut answer| {
         if answer
             .extensions()
@@ -206,8 +208,8 @@ async fn an_outer_layer_may_answer_in_another_way() {
         }
         answer
     });
-    let answer = service.oneshot(plain().body(()).unwrap()).await.unwrap();
-    assert_eq!(answer.status(), 502);
+    let answer = plain().send(service).await.unwrap();
+    assert_eq!(answer.response.status(), 502);
 }
 
 #[tokio::test]
@@ -217,16 +219,10 @@ async fn extensions_that_a_handler_asks_for_and_cannot_be_read_are_answered_400(
         upgrade.accept(echo)
     };
     let app = Router::new().route("/", any(handler)).layer(layer());
-    let offer = |extensions| {
-        let offer = offer()
-            .uri("/")
-            .header("sec-websocket-extensions", extensions);
-        offer.body(axum::body::Body::empty()).unwrap()
-    };
-    let answer = app.clone().oneshot(offer("a; b c")).await.unwrap();
-    let refusal = answer.extensions().get::<Refusal>().unwrap();
-    assert_eq!(refusal.kind(), RefusalKind::MalformedExtensions);
-    assert_eq!(answer.status(), 400);
-    let answer = app.oneshot(offer("a; b=c")).await.unwrap();
-    assert_eq!(answer.status(), 101);
+    let offer = |extensions| offer().insert_header("sec-websocket-extensions", extensions);
+    let answer = offer("a; b c").send(app.clone()).await.unwrap();
+    assert_eq!(answer.refusal().kind(), RefusalKind::MalformedExtensions);
+    assert_eq!(answer.response.status(), 400);
+    let answer = offer("a; b=c").send(app).await.unwrap();
+    let _ = answer.into_client();
 }

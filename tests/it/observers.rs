@@ -10,23 +10,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::io::DuplexStream;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_upgrade::{
-    Pending, Policy, Protocol, UpgradeLayer, WebSocket,
+    Pending, Policy, Protocol, ResponseBody, UpgradeLayer, WebSocket,
     observe::{Closing, Connection, MetricsObserver, Observer, TracingObserver},
+    testing::TestOffer,
 };
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use crate::{
     echo::{Echo, PLAIN},
-    server::serve,
-    wire::{Client, Request, patiently},
+    wire::{Client, patiently},
 };
+
+type Body = Full<Bytes>;
 
 /// Lets a test wait for the end of a connection, which the client cannot see.
 #[derive(Clone, Default)]
@@ -58,18 +59,17 @@ fn policy() -> Policy {
     Policy::offer(websocket).or(Protocol::new("Echo/1.0").unwrap())
 }
 
-/// Offers, exchanges `ping`, and leaves; twice over WebSocket and once over `echo/1.0`.
-async fn three_visits(layer: &UpgradeLayer, ends: &Ends) {
-    let websocket = Request::websocket("/chat").set("Sec-WebSocket-Protocol", "chat");
-    let other = Request::upgrade("/echo", "echo/1.0");
-    for request in [&websocket, &websocket, &other] {
-        let mut client = Client::over(serve(layer.layer(Echo::default())));
-        client.offer(request).await.is(101);
-        client.send("ping").await;
-        client.expect("ping").await;
-        drop(client);
-        ends.next().await;
-    }
+/// Offers, exchanges `ping`, and leaves.
+async fn visit<S>(service: S, offer: TestOffer, ends: &Ends)
+where
+    S: Service<Request<Body>, Response = Response<ResponseBody<Body>>, Error = Infallible>,
+{
+    let Ok(answer) = offer.send(service).await;
+    let mut client = Client::over(answer.into_client());
+    client.send("ping").await;
+    client.expect("ping").await;
+    drop(client);
+    ends.next().await;
 }
 
 /// What a recorder was told, each as `name{label=value}`.
@@ -90,7 +90,11 @@ async fn metrics_add_up_over_visits() {
     let recorder = DebuggingRecorder::new();
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let (layer, ends) = layer(MetricsObserver::new());
-    three_visits(&layer, &ends).await;
+    let websocket = TestOffer::websocket("/chat").subprotocols(["chat"]);
+    let other = TestOffer::new("/echo", "echo/1.0");
+    for offer in [websocket.clone(), websocket, other] {
+        visit(layer.layer(Echo::default()), offer, &ends).await;
+    }
     let told = told(&recorder.snapshotter());
     let counter = |name: &str| match told.get(name) {
         Some(DebugValue::Counter(count)) => *count,
@@ -119,16 +123,16 @@ async fn metrics_tell_of_offers_that_come_to_nothing() {
     let recorder = DebuggingRecorder::new();
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let (layer, _) = layer(MetricsObserver::new());
-    let plain = service_fn(async |_: http::Request<Incoming>| {
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("plain")))
+    let plain = service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::from("plain")))
     });
-    let mut client = Client::over(serve(layer.layer(plain)));
-    let refused = Request::websocket("/").set("Sec-WebSocket-Key", "short");
-    assert_eq!(client.ask(&refused).await.head.status, 400);
-    let passed = Request::upgrade("/", "other");
-    assert_eq!(client.ask(&passed).await.head.status, 200);
-    let declined = Request::websocket("/");
-    assert_eq!(client.ask(&declined).await.head.status, 200);
+    let refused = TestOffer::websocket("/").insert_header("sec-websocket-key", "short");
+    let passed = TestOffer::new("/", "other");
+    let declined = TestOffer::websocket("/");
+    for (offer, status) in [(refused, 400), (passed, 200), (declined, 200)] {
+        let Ok(answer) = offer.send(layer.layer(plain)).await;
+        assert_eq!(answer.client.unwrap_err().status(), status);
+    }
     let told = told(&recorder.snapshotter());
     let expected = [
         ("http_upgrade_declined_total{protocol=websocket}", 1),
@@ -146,8 +150,10 @@ async fn requests_without_an_offer_are_not_told() {
     let recorder = DebuggingRecorder::new();
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let (layer, _) = layer(MetricsObserver::new());
-    let mut client = Client::over(serve(layer.layer(Echo::default())));
-    assert_eq!(client.ask(&Request::get("/")).await.content, PLAIN);
+    let plain = TestOffer::from(Request::new(Body::default()));
+    let Ok(answer) = plain.send(layer.layer(Echo::default())).await;
+    let content = answer.response.into_body().collect().await.unwrap();
+    assert_eq!(content.to_bytes(), PLAIN);
     assert_eq!(told(&recorder.snapshotter()), BTreeMap::new());
 }
 
@@ -207,17 +213,12 @@ async fn a_connection_has_a_span_that_ends_with_it() {
     let (log, _guard) = trace();
     let (layer, ends) = layer(TracingObserver::new());
     let mut service = layer.layer(Echo::default());
-    let in_span = service_fn(move |request: http::Request<Incoming>| {
+    let in_span = service_fn(move |request: Request<Body>| {
         let answer = service.call(request);
         tracing::Instrument::instrument(answer, tracing::info_span!("request"))
     });
-    let mut client = Client::over(serve(in_span));
-    let request = Request::websocket("/chat?secret").set("Sec-WebSocket-Protocol", "chat");
-    client.offer(&request).await.is(101);
-    client.send("ping").await;
-    client.expect("ping").await;
-    drop(client);
-    ends.next().await;
+    let offer = TestOffer::websocket("/chat?secret").subprotocols(["chat"]);
+    visit(in_span, offer, &ends).await;
     let offered = r#"DEBUG tower_upgrade: upgrade offered http.request.method="GET" url.path="/chat" network.protocol.name="http" network.protocol.version="1.1""#;
     let accepted =
         r#"DEBUG request: tower_upgrade: upgrade accepted network.protocol.name="websocket""#;
@@ -240,7 +241,7 @@ async fn a_connection_that_never_comes_leaves_no_span() {
     let (log, _guard) = trace();
     let observer = Arc::new(TracingObserver::new());
     let (layer, ends) = layer(Arc::clone(&observer));
-    let request = http::Request::get("/")
+    let request = Request::get("/")
         .header("connection", "upgrade")
         .header("upgrade", "echo/1.0")
         .extension(Pending::new(async { Err::<DuplexStream, _>("lost") }))

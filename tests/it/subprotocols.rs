@@ -1,20 +1,22 @@
 //! Subprotocols and extensions: RFC 6455 4.2.1 items 8 and 9, 4.2.2 items 4 and 5 (rule 11).
 
 use http::{Response, StatusCode, header::SEC_WEBSOCKET_EXTENSIONS};
-use http_body_util::Empty;
-use hyper::body::Incoming;
+use http_body_util::{Empty, Full};
 use tower::{Layer, service_fn};
 use tower_upgrade::{
     OnUpgrade, Policy, UpgradeLayer, WebSocket,
+    testing::TestOffer,
     websocket::{ExtensionOffers, MalformedExtensions},
 };
 
 use crate::{
     outcome::{refuses, switches},
-    server::{AnyError, serve},
+    server::AnyError,
     spy::echo,
-    wire::{Client, Request},
+    wire::Request,
 };
+
+type Offer = http::Request<Full<bytes::Bytes>>;
 
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 const EXTENSIONS: &str = "sec-websocket-extensions";
@@ -131,7 +133,7 @@ async fn no_extension_is_invented() {
 #[tokio::test]
 async fn an_extension_that_the_service_selects_is_sent() {
     // 4.2.2 item 5.6: "containing the value /extensions/ as defined in step 4".
-    let service = service_fn(async |mut request: http::Request<Incoming>| {
+    let service = service_fn(async |mut request: Offer| {
         let on_upgrade = OnUpgrade::take(&mut request).ok_or("no offer")?;
         let mut response: Response<Empty<bytes::Bytes>> = on_upgrade.accept(echo);
         let deflate = http::HeaderValue::from_static("permessage-deflate");
@@ -141,20 +143,18 @@ async fn an_extension_that_the_service_selects_is_sent() {
         Ok::<_, AnyError>(response)
     });
     let layer = UpgradeLayer::new(Policy::require(WebSocket::new()));
-    let mut client = Client::over(serve(layer.layer(service)));
-    let request = Request::websocket("/").add("Sec-WebSocket-Extensions", "permessage-deflate");
-    client
-        .offer(&request)
-        .await
-        .is(101)
-        .has(EXTENSIONS, "permessage-deflate");
+    let offer = TestOffer::websocket("/").insert_header(EXTENSIONS, "permessage-deflate");
+    let answer = offer.send(layer.layer(service)).await.unwrap();
+    let sent = answer.response.headers().get_all(EXTENSIONS).iter();
+    assert!(sent.eq(["permessage-deflate"].iter()));
+    let _ = answer.into_client();
 }
 
 #[tokio::test]
 async fn offered_extensions_are_checked_where_they_are_asked_for() {
     // 9.1: "When using the quoted-string syntax variant, the value after quoted-string unescaping
     // MUST conform to the 'token' ABNF." Most handlers never ask.
-    let asks = service_fn(async |mut request: http::Request<Incoming>| {
+    let asks = service_fn(async |mut request: Offer| {
         let on_upgrade = OnUpgrade::take(&mut request).ok_or("no offer")?;
         let mut response: Response<Empty<bytes::Bytes>> = Response::default();
         match ExtensionOffers::from_headers(request.headers()) {
@@ -163,7 +163,7 @@ async fn offered_extensions_are_checked_where_they_are_asked_for() {
         }
         Ok::<_, AnyError>(response)
     });
-    let never_asks = service_fn(async |mut request: http::Request<Incoming>| {
+    let never_asks = service_fn(async |mut request: Offer| {
         let on_upgrade = OnUpgrade::take(&mut request).ok_or("no offer")?;
         Ok::<Response<Empty<bytes::Bytes>>, AnyError>(on_upgrade.accept(echo))
     });
@@ -180,11 +180,12 @@ async fn offered_extensions_are_checked_where_they_are_asked_for() {
         ("\"a\"", 400),
         ("a; b=\"c", 400),
     ] {
-        let request = Request::websocket("/").set("Sec-WebSocket-Extensions", text);
-        let mut client = Client::over(serve(layer.layer(asks)));
-        let head = client.offer(&request).await;
-        assert_eq!(head.status, status, "{text}");
-        let mut client = Client::over(serve(layer.layer(never_asks)));
-        client.offer(&request).await.is(101).lacks(EXTENSIONS);
+        let offer = TestOffer::websocket("/").insert_header(EXTENSIONS, text);
+        let answer = offer.clone().send(layer.layer(asks)).await.unwrap();
+        assert_eq!(answer.response.status(), status, "{text}");
+        assert_eq!(answer.client.is_ok(), status == 101, "{text}");
+        let answer = offer.send(layer.layer(never_asks)).await.unwrap();
+        assert!(!answer.response.headers().contains_key(EXTENSIONS));
+        let _ = answer.into_client();
     }
 }

@@ -1,4 +1,5 @@
-//! `tower_upgrade::ws`, the WebSocket with axum's method names, over real connections.
+//! `tower_upgrade::ws`, the WebSocket with axum's method names: its handshake over real connections,
+//! its messages in memory.
 
 mod drop_in;
 mod extraction;
@@ -9,18 +10,17 @@ mod subprotocols;
 use axum::{Router, response::Response, routing::any};
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream::FusedStream};
-use http::Request;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
+    io::{AsyncRead, AsyncWrite},
     sync::oneshot,
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, protocol::Role},
 };
-use tower::ServiceExt;
 use tower_upgrade::{
-    Pending, Policy, UpgradeError, UpgradeLayer,
+    Policy, UpgradeError, UpgradeLayer,
+    testing::{Client, TestOffer},
     ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
 };
 
@@ -55,34 +55,20 @@ fn both(handler: axum::routing::MethodRouter) -> [Router; 2] {
     [alone.clone().layer(layer()), alone]
 }
 
-/// Opens a WebSocket to a handler of this connection, in memory.
-async fn open<H, F>(handler: H) -> WebSocketStream<DuplexStream>
+/// Opens a WebSocket to a handler of this connection.
+async fn open<H, F>(handler: H) -> WebSocketStream<Client>
 where
     H: FnOnce(WebSocket) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let handler = async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(handler);
-    open_on(serve(Router::new().route("/", any(handler)))).await
-}
-
-async fn open_on<I: AsyncRead + AsyncWrite + Unpin>(io: I) -> WebSocketStream<I> {
-    let handshake = client_async("ws://a.example/", io);
-    patiently("the handshake", handshake).await.unwrap().0
+    open_on(Router::new().route("/", any(handler))).await
 }
 
 /// Opens a WebSocket without a server, and so without a clock.
-async fn open_in_memory(app: Router) -> WebSocketStream<DuplexStream> {
-    let (client, server) = duplex(1 << 10);
-    let request = Request::get("/")
-        .header("host", "a.example")
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", KEY)
-        .extension(Pending::ready(server))
-        .body(axum::body::Body::empty());
-    let answer = app.oneshot(request.unwrap()).await.unwrap();
-    assert_eq!(answer.status(), 101);
+async fn open_on(app: Router) -> WebSocketStream<Client> {
+    let offer = TestOffer::websocket("/").capacity(1 << 10);
+    let client = offer.send(app).await.unwrap().into_client();
     WebSocketStream::from_raw_socket(client, Role::Client, None).await
 }
 
@@ -178,7 +164,7 @@ async fn every_kind_of_message_arrives_as_what_it_is() {
             }
         }),
     );
-    let mut client = open_on(serve(handler)).await;
+    let mut client = open_on(handler).await;
     let closing = tungstenite::protocol::CloseFrame {
         code: 1000.into(),
         reason: "done".into(),

@@ -5,7 +5,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use tower_upgrade::{OnUpgrade, Policy, Protocol, UpgradeLayer, WebSocket, ws::WebSocketUpgrade};
+use http::Method;
+use http_body_util::BodyExt;
+use tower_upgrade::{
+    OnUpgrade, Policy, Protocol, UpgradeLayer, WebSocket, testing::TestOffer, ws::WebSocketUpgrade,
+};
 
 use super::{accept, both, echo};
 use crate::{
@@ -13,12 +17,17 @@ use crate::{
     http2::{self, connect},
     rust_client::opens_and_echoes,
     server::{serve, serve_without_upgrades},
-    wire::{ACCEPT, Client, Request},
+    wire::{ACCEPT, Client, KEY, Request},
 };
 
 fn app(policy: Policy, handler: axum::routing::MethodRouter) -> Router {
     let layer = UpgradeLayer::new(policy);
     Router::new().route("/", handler.layer(layer))
+}
+
+/// A request that offers nothing.
+fn plain() -> TestOffer {
+    TestOffer::from(http::Request::default())
 }
 
 /// A handler of both kinds of requests.
@@ -45,31 +54,31 @@ fn two_protocols() -> Policy {
 #[tokio::test]
 async fn a_broken_handshake_is_refused_and_a_sound_one_is_not() {
     // Without a layer as with one, by the rules of RFC 6455 4.2.1.
-    let sound = Request::websocket("/");
+    let sound = TestOffer::websocket("/").insert_header("sec-websocket-key", KEY);
+    let set = |name, value| sound.clone().insert_header(name, value);
     let broken = [
-        (sound.clone().set("Sec-WebSocket-Key", "c2hvcnQ="), 400),
-        (sound.clone().without("Sec-WebSocket-Key"), 400),
-        (sound.clone().set("Sec-WebSocket-Version", "8"), 426),
-        (sound.clone().set("Upgrade", "websocket/13"), 426),
-        (sound.clone().set("Connection", "xupgradey"), 426),
-        (sound.clone().set("Origin", "http://evil.example"), 403),
-        (sound.clone().set("Sec-WebSocket-Protocol", "a, a"), 400),
-        (sound.clone().method("POST"), 405),
-        (Request::get("/"), 426),
+        (set("sec-websocket-key", "c2hvcnQ="), 400),
+        (sound.clone().remove_header("sec-websocket-key"), 400),
+        (set("sec-websocket-version", "8"), 426),
+        (set("upgrade", "websocket/13"), 426),
+        (set("connection", "xupgradey"), 426),
+        (set("origin", "http://evil.example"), 403),
+        (set("sec-websocket-protocol", "a, a"), 400),
+        (sound.clone().method(Method::POST), 405),
+        (plain(), 426),
     ];
     for app in both(any(accept)) {
-        for (request, status) in &broken {
-            let answer = Client::over(serve(app.clone())).ask(request).await;
-            answer.head.is(*status);
-            assert_eq!(
-                answer.head.only("upgrade"),
-                (*status == 426).then_some("websocket")
-            );
+        for (offer, status) in &broken {
+            let answer = offer.clone().send(app.clone()).await.unwrap();
+            let why = answer.client.expect_err("it is refused");
+            assert_eq!(why.status(), *status, "{offer:?}");
+            let upgrade = answer.response.headers().get_all("upgrade").iter();
+            assert!(upgrade.eq((*status == 426).then_some("websocket").iter()));
         }
-        let same = sound.clone().set("Origin", "http://a.example");
-        let mut client = Client::over(serve(app));
-        let head = client.offer(&same).await;
-        head.is(101).has("sec-websocket-accept", ACCEPT);
+        let same = sound.clone().origin("http://localhost");
+        let answer = same.send(app).await.unwrap();
+        assert_eq!(answer.response.headers()["sec-websocket-accept"], ACCEPT);
+        let _ = answer.into_client();
     }
 }
 
@@ -155,14 +164,16 @@ async fn an_option_is_none_without_an_offer() {
     // With a layer that offers and without one; what is broken is still refused.
     let layered = app(Policy::offer(WebSocket::new()), any(either));
     for app in [layered, Router::new().route("/", any(either))] {
-        for plain in [Request::get("/"), Request::upgrade("/", "h2c")] {
-            let answer = Client::over(serve(app.clone())).ask(&plain).await;
-            answer.head.is(200);
-            assert_eq!(answer.content, "plain");
+        let h2c = TestOffer::new("/", "other").insert_header("upgrade", "h2c");
+        for plain in [plain(), h2c] {
+            let answer = plain.send(app.clone()).await.unwrap().response;
+            assert_eq!(answer.status(), 200);
+            let content = answer.into_body().collect().await.unwrap();
+            assert_eq!(content.to_bytes(), "plain");
         }
-        let foreign = Request::websocket("/").set("Origin", "http://evil.example");
-        let mut client = Client::over(serve(app.clone()));
-        client.ask(&foreign).await.head.is(403);
+        let foreign = TestOffer::websocket("/").origin("http://evil.example");
+        let answer = foreign.send(app.clone()).await.unwrap();
+        assert_eq!(answer.response.status(), 403);
         opens_and_echoes(serve(app)).await;
     }
 }

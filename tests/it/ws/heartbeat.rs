@@ -5,14 +5,17 @@ use std::time::Duration;
 use axum::{Router, routing::any};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::{Instant, advance, sleep, timeout},
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite};
-use tower_upgrade::ws::{DeadPeer, Heartbeat, Message, WebSocketUpgrade};
+use tower_upgrade::{
+    testing::Client,
+    ws::{DeadPeer, Heartbeat, Message, WebSocketUpgrade},
+};
 
-use super::{layer, open_in_memory};
+use super::{layer, open_on};
 
 const EVERY: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -23,9 +26,7 @@ const PING: &[u8] = b"\x89\x09heartbeat";
 type Received = Option<Result<Message, axum::Error>>;
 
 /// A connection with a heartbeat, and all that its handler receives.
-async fn beating(
-    heartbeat: Heartbeat,
-) -> (WebSocketStream<DuplexStream>, UnboundedReceiver<Received>) {
+async fn beating(heartbeat: Heartbeat) -> (WebSocketStream<Client>, UnboundedReceiver<Received>) {
     let (send, receive) = unbounded_channel();
     let handler = async move |upgrade: WebSocketUpgrade| {
         upgrade
@@ -43,7 +44,7 @@ async fn beating(
             })
     };
     let app = Router::new().route("/", any(handler)).layer(layer());
-    (open_in_memory(app).await, receive)
+    (open_on(app).await, receive)
 }
 
 /// Waits for something for a few beats of the paused clock.
@@ -146,7 +147,7 @@ async fn without_a_heartbeat_silence_is_nothing() {
     let handler = async move |upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(async move |mut socket| drop(send.send(socket.recv().await)))
     };
-    let mut client = open_in_memory(Router::new().route("/", any(handler))).await;
+    let mut client = open_on(Router::new().route("/", any(handler))).await;
     tokio::task::yield_now().await;
     advance(Duration::from_secs(1_000_000)).await;
     assert!(client.next().now_or_never().is_none());
@@ -188,7 +189,7 @@ async fn a_peer_that_takes_nothing_is_dead_too() {
             })
     };
     let app = Router::new().route("/", any(handler)).layer(layer());
-    let client = open_in_memory(app).await;
+    let client = open_on(app).await;
     let start = Instant::now();
     let error = receive.recv().await.unwrap().unwrap().unwrap_err();
     assert!(DeadPeer::is_cause_of(&error), "{error:?}");

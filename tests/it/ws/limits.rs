@@ -4,13 +4,13 @@ use axum::{Router, routing::any};
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, error::CapacityError};
-use tower_upgrade::ws::{Message, WebSocketUpgrade};
+use tower_upgrade::{
+    testing::TestOffer,
+    ws::{Message, WebSocketUpgrade},
+};
 
 use super::{next, open_on};
-use crate::{
-    server::serve,
-    wire::{Client, Request, patiently},
-};
+use crate::wire::{Client, patiently};
 
 /// What the handler receives of a message of so many bytes, in one frame.
 async fn receives(
@@ -23,7 +23,7 @@ async fn receives(
             drop(send.send(socket.recv().await.unwrap()));
         })
     };
-    let mut client = open_on(serve(Router::new().route("/", any(handler)))).await;
+    let mut client = open_on(Router::new().route("/", any(handler))).await;
     let message = tungstenite::Message::binary(vec![0; length]);
     client.send(message).await.unwrap();
     let received = patiently("what was received", receive.recv())
@@ -60,7 +60,7 @@ async fn a_message_larger_than_the_buffer_is_read_whole() {
             let upgrade = upgrade.read_buffer_size(size);
             upgrade.on_upgrade(super::echo)
         };
-        let mut client = open_on(serve(Router::new().route("/", any(handler)))).await;
+        let mut client = open_on(Router::new().route("/", any(handler))).await;
         let message = tungstenite::Message::binary(vec![7; 10_000]);
         client.send(message.clone()).await.unwrap();
         assert_eq!(next(&mut client).await, message, "{size}");
@@ -79,7 +79,7 @@ async fn a_message_beyond_the_write_buffer_is_an_error_for_who_sends() {
             drop(send.send((small.is_ok(), large.map_err(axum::Error::into_inner))));
         })
     };
-    let mut client = open_on(serve(Router::new().route("/", any(handler)))).await;
+    let mut client = open_on(Router::new().route("/", any(handler))).await;
     assert_eq!(next(&mut client).await.len(), 50);
     let (small, large) = patiently("the results", receive.recv()).await.unwrap();
     assert!(small);
@@ -98,8 +98,9 @@ async fn unmasked_frames_are_an_error_unless_they_are_allowed() {
             let upgrade = upgrade.accept_unmasked_frames(allowed);
             upgrade.on_upgrade(super::echo)
         };
-        let mut client = Client::over(serve(Router::new().route("/", any(handler))));
-        client.offer(&Request::websocket("/")).await.is(101);
+        let app = Router::new().route("/", any(handler));
+        let sent = TestOffer::websocket("/").send(app).await.unwrap();
+        let mut client = Client::over(sent.into_client());
         client.send(b"\x81\x05hello").await;
         if allowed {
             client.expect(b"\x81\x05hello").await;

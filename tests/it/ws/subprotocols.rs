@@ -4,20 +4,20 @@ use axum::{Router, routing::any};
 use tokio::io::AsyncReadExt;
 use tower_upgrade::{
     OnUpgrade, Policy, UpgradeLayer, WebSocket,
+    testing::TestOffer,
     ws::{self, Message, WebSocketUpgrade},
 };
 
 use super::both;
 use crate::{
     http2,
-    server::serve,
-    wire::{Client, Request, patiently},
+    wire::{Client, patiently},
 };
 
 const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
-fn offering(subprotocols: &str) -> Request {
-    Request::websocket("/").set("Sec-WebSocket-Protocol", subprotocols)
+fn offering(subprotocols: &str) -> TestOffer {
+    TestOffer::websocket("/").insert_header(SUBPROTOCOL, subprotocols)
 }
 
 /// Tells the client what the socket says is spoken.
@@ -28,14 +28,15 @@ async fn tell(mut socket: ws::WebSocket) {
 }
 
 /// The client and the handler are told the same.
-async fn speaks(app: &Router, request: &Request, expected: Option<&str>) {
-    let mut client = Client::over(serve(app.clone()));
-    let head = client.offer(request).await;
-    assert_eq!(head.is(101).only(SUBPROTOCOL), expected, "{request:?}");
+async fn speaks(app: &Router, offer: &TestOffer, expected: Option<&str>) {
+    let sent = offer.clone().send(app.clone()).await.unwrap();
+    let client = sent.into_client();
+    assert_eq!(client.subprotocol(), expected, "{offer:?}");
+    let mut client = Client::over(client);
     let text = expected.unwrap_or("none");
     let mut frame = vec![0x81, u8::try_from(text.len()).unwrap()];
     frame.extend_from_slice(text.as_bytes());
-    assert_eq!(client.read_exact(frame.len()).await, frame, "{request:?}");
+    assert_eq!(client.read_exact(frame.len()).await, frame, "{offer:?}");
 }
 
 #[tokio::test]
@@ -48,10 +49,10 @@ async fn the_first_of_the_handlers_that_the_client_offers_is_selected() {
     for app in both(any(handler)) {
         speaks(&app, &offering("v1, v2"), Some("v2")).await;
         speaks(&app, &offering("v1"), Some("v1")).await;
-        let lines = offering("x").add("Sec-WebSocket-Protocol", ",, v1");
+        let lines = offering("x").append_header(SUBPROTOCOL, ",, v1");
         speaks(&app, &lines, Some("v1")).await;
         speaks(&app, &offering("V2, v10"), None).await;
-        speaks(&app, &Request::websocket("/"), None).await;
+        speaks(&app, &TestOffer::websocket("/"), None).await;
     }
 }
 
@@ -102,7 +103,7 @@ async fn one_that_the_client_did_not_offer_is_never_sent() {
     };
     let [layered, _] = both(any(handler));
     speaks(&layered, &offering("v1"), None).await;
-    speaks(&layered, &Request::websocket("/"), None).await;
+    speaks(&layered, &TestOffer::websocket("/"), None).await;
 
     let handler = async |mut upgrade: WebSocketUpgrade| {
         upgrade.set_selected_protocol("v1".parse().unwrap());
@@ -125,7 +126,7 @@ async fn a_handler_selects_by_what_is_requested() {
         upgrade.on_upgrade(tell)
     };
     for app in both(any(handler)) {
-        let offer = offering("z, y").add("Sec-WebSocket-Protocol", "x");
+        let offer = offering("z, y").append_header(SUBPROTOCOL, "x");
         speaks(&app, &offer, Some("y")).await;
     }
 }
@@ -141,10 +142,7 @@ async fn another_handlers_field_is_still_taken_off() {
     };
     let layer = UpgradeLayer::new(Policy::require(WebSocket::new()));
     let app = Router::new().route("/", any(handler)).layer(layer);
-    let mut client = Client::over(serve(app));
-    client
-        .offer(&offering("v1"))
-        .await
-        .is(101)
-        .lacks(SUBPROTOCOL);
+    let answer = offering("v1").send(app).await.unwrap();
+    assert!(!answer.response.headers().contains_key(SUBPROTOCOL));
+    let _ = answer.into_client();
 }
