@@ -97,8 +97,8 @@ struct State {
 
 /// A connection that a drain can close.
 pub(super) trait Member: Send + Sync {
-    /// Closes it; false if it was closed before.
-    fn force_close(&self) -> bool;
+    /// Closes it, if it was not closed before, and ends its task, if it has one.
+    fn force_close(&self);
 }
 
 impl Drain {
@@ -230,9 +230,15 @@ impl Drain {
             members.filter_map(|(_, member)| member.upgrade()).collect()
         };
         // Not under the lock, which every member takes for itself when it leaves.
-        let closed = members.iter().filter(|member| member.force_close());
-        let closed = closed.count();
-        self.0.lock().closed += closed;
+        for member in members {
+            member.force_close();
+        }
+    }
+
+    /// Counts a connection that is closed by force, before it leaves: whoever waits may look as soon as
+    /// the last has left, and a task may not leave in time.
+    pub(super) fn count_closed(&self) {
+        self.0.lock().closed += 1;
     }
 }
 
@@ -246,15 +252,13 @@ impl Shared {
 impl State {
     fn report(&self) -> DrainReport {
         let (started, since) = self.since.unzip();
-        let until = if self.members.is_empty() {
-            self.left
-        } else {
-            None
-        };
         let took = started.map(|started| {
-            until
-                .unwrap_or_else(Instant::now)
-                .saturating_duration_since(started)
+            let until = if self.members.is_empty() {
+                self.left.unwrap_or(started)
+            } else {
+                Instant::now()
+            };
+            until.saturating_duration_since(started)
         });
         DrainReport {
             since,
@@ -286,7 +290,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// Leaves. Whoever was closed by force was counted by the one who closed it.
+    /// Leaves. Whoever was closed by force was counted when it was closed.
     pub(super) fn leave(self, cause: Cause) {
         let mut state = self.drain.0.lock();
         state.members.try_remove(self.index);

@@ -24,12 +24,12 @@ use super::{
     clocks::Times,
     drain::{Draining, Member, Ticket},
     limit::Permit,
+    state::{Stage, State},
     terms::Terms,
-    timer::Timer,
 };
 use crate::{
     negotiate::Agreed,
-    observe::{Cause, Clock, Closing, Connection, Observer},
+    observe::{Cause, Clock, Connection, Observer},
     refusal::Refusal,
     sync::{Mutex, MutexGuard},
 };
@@ -42,34 +42,6 @@ pub(crate) struct Guard<T> {
     state: Mutex<State<T>>,
 }
 
-pub(super) struct State<T> {
-    stage: Stage<T>,
-    since: Instant,
-    last: Instant,
-    received: u64,
-    sent: u64,
-    has_peer_ended: bool,
-    has_panicked: bool,
-    has_task: bool,
-    failed: Option<io::ErrorKind>,
-    /// Who waits to read, to write, and the task that is to be ended by force.
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-    task: Option<Waker>,
-    permits: Box<[Permit]>,
-    ticket: Option<Ticket>,
-    pub(super) timer: Timer,
-}
-
-enum Stage<T> {
-    Offered,
-    Accepted,
-    Open(T),
-    /// Its holder took it out of our hands.
-    Lent,
-    Closed(Cause),
-}
-
 /// What is done to a connection's bytes, and who is woken when more can be done.
 #[derive(Clone, Copy)]
 pub(crate) enum Direction {
@@ -79,29 +51,11 @@ pub(crate) enum Direction {
 
 impl<T: Send + 'static> Guard<T> {
     pub(super) fn new(terms: Arc<Terms>, agreed: Agreed, permits: Box<[Permit]>) -> Arc<Self> {
-        let now = Instant::now();
-        let state = State {
-            stage: Stage::Offered,
-            since: now,
-            last: now,
-            received: 0,
-            sent: 0,
-            has_peer_ended: false,
-            has_panicked: false,
-            has_task: false,
-            failed: None,
-            reader: None,
-            writer: None,
-            task: None,
-            permits,
-            ticket: None,
-            timer: Timer::Off,
-        };
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             terms,
             agreed,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(permits)),
         })
     }
 
@@ -250,7 +204,7 @@ impl<T: Send + 'static> Guard<T> {
             return false;
         }
         let mut state = self.lock();
-        if matches!(state.stage, Stage::Closed(Cause::Drained)) {
+        if state.is_forced || matches!(state.stage, Stage::Closed(Cause::Drained)) {
             return true;
         }
         wait(&mut state.task, cx);
@@ -304,10 +258,10 @@ impl<T: Send + 'static> Guard<T> {
 
 impl<T> Guard<T> {
     /// Closes it, if nobody did before.
-    pub(crate) fn close(&self, cause: Cause) -> bool {
+    pub(crate) fn close(&self, cause: Cause) {
         let mut state = self.lock();
         match state.stage {
-            Stage::Closed(_) => return false,
+            Stage::Closed(_) => return,
             Stage::Offered => self.tell(|observer, connection| observer.declined(connection)),
             _ => {
                 let closing = state.closing(cause);
@@ -316,8 +270,10 @@ impl<T> Guard<T> {
         }
         let gone = state.end(cause);
         drop(state);
+        if let (Cause::Drained, Some(drain)) = (cause, &self.terms.drain) {
+            drain.count_closed();
+        }
         gone.see_to(cause);
-        true
     }
 
     /// Closes an offer that was not accepted.
@@ -362,69 +318,14 @@ impl<T> Guard<T> {
 }
 
 impl<T: Send> Member for Guard<T> {
-    fn force_close(&self) -> bool {
-        self.close(Cause::Drained)
-    }
-}
-
-impl<T> State<T> {
-    /// Why it is closed, or would be if its holder let go of it now.
-    const fn cause(&self) -> Cause {
-        match (&self.stage, self.failed) {
-            (Stage::Closed(Cause::Drained), _) => Cause::Drained,
-            _ if self.has_panicked => Cause::Panicked,
-            (Stage::Closed(cause), _) => *cause,
-            (_, Some(kind)) => Cause::Failed(kind),
-            _ if self.has_peer_ended => Cause::PeerEnded,
-            _ => Cause::Dropped,
-        }
-    }
-
-    fn closing(&self, cause: Cause) -> Closing {
-        Closing {
-            cause,
-            duration: self.since.elapsed(),
-            received: self.received,
-            sent: self.sent,
-        }
-    }
-
-    fn end(&mut self, cause: Cause) -> Gone<T> {
-        Gone {
-            stage: mem::replace(&mut self.stage, Stage::Closed(cause)),
-            timer: mem::replace(&mut self.timer, Timer::Off),
-            permits: mem::take(&mut self.permits),
-            ticket: if self.has_task {
-                None
-            } else {
-                self.ticket.take()
-            },
-            waiting: [self.reader.take(), self.writer.take(), self.task.take()],
-        }
-    }
-}
-
-/// What is left of a connection that was closed, to be seen to without the lock: all of it runs
-/// somebody else's code.
-struct Gone<T> {
-    stage: Stage<T>,
-    timer: Timer,
-    permits: Box<[Permit]>,
-    ticket: Option<Ticket>,
-    waiting: [Option<Waker>; 3],
-}
-
-impl<T> Gone<T> {
-    /// The connection first: who takes the permit next must not find it open.
-    fn see_to(self, cause: Cause) {
-        drop(self.stage);
-        drop(self.timer);
-        drop(self.permits);
-        for waker in self.waiting.into_iter().flatten() {
-            waker.wake();
-        }
-        if let Some(ticket) = self.ticket {
-            ticket.leave(cause);
+    fn force_close(&self) {
+        self.close(Cause::Drained);
+        let mut state = self.lock();
+        state.is_forced = true;
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
         }
     }
 }

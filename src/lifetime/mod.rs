@@ -31,6 +31,7 @@ mod clocks;
 mod drain;
 mod guard;
 mod limit;
+mod state;
 mod terms;
 mod timer;
 

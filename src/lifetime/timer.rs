@@ -28,6 +28,8 @@ pub(super) enum Timer {
     Busy {
         again: bool,
     },
+    /// Its runtime is gone, so that none can be set any more.
+    Gone,
 }
 
 impl<T: Send + 'static> Guard<T> {
@@ -69,6 +71,10 @@ impl<T: Send + 'static> Guard<T> {
                 state.timer = Timer::Busy { again: true };
                 None
             }
+            Timer::Gone => {
+                state.timer = Timer::Gone;
+                None
+            }
         }
     }
 
@@ -108,7 +114,7 @@ impl<T: Send + 'static> Guard<T> {
         if !timer.is_elapsed() || timer.deadline() <= Instant::now() {
             return false;
         }
-        let timer = mem::replace(&mut state.timer, Timer::Off);
+        let timer = mem::replace(&mut state.timer, Timer::Gone);
         drop(state);
         drop(timer);
         true

@@ -147,7 +147,10 @@ impl OnUpgrade {
         E: FnOnce(UpgradeError) + Send + 'static,
         B: Default,
     {
-        let watch = self.slot.guard().map(|guard| Watch::new(Arc::clone(guard)));
+        // Not for a second taker, whose task ends before that of the first.
+        let is_first = !matches!(self.stage, Stage::Done);
+        let watched = self.slot.guard().filter(|_| is_first);
+        let watch = watched.map(|guard| Watch::new(Arc::clone(guard)));
         tokio::spawn(in_current_span(Serve::new(self, watch, serve, failed)));
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -31,6 +31,7 @@ mod graceful;
 mod hand_over;
 mod handles;
 mod http2;
+mod lifetime;
 mod observers;
 mod on_upgrade;
 mod oracle;
