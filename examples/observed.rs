@@ -67,7 +67,7 @@ fn app() -> Router {
         .idle_timeout(Duration::from_secs(60))
         .observe(TracingObserver::new())
         .observe(MetricsObserver::new());
-    // A span for each request, which ends with its answer. Connections follow from it.
+    // A span for each request, in which the handler runs. Connections follow from it.
     let requests =
         TraceLayer::new_for_http().make_span_with(DefaultMakeSpan::new().level(Level::INFO));
     Router::new()

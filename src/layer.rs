@@ -125,7 +125,8 @@ impl UpgradeLayer {
     /// Closes a connection on which no byte goes either way for so long, as
     /// [`first_byte_timeout`](Self::first_byte_timeout) does.
     ///
-    /// Bytes count when the handler reads or writes them. A byte sets no timer: one timer a connection
+    /// Bytes count when the handler reads or writes them; over HTTP/2 a server may take what is written
+    /// before the client does. A byte sets no timer: one timer a connection
     /// fires once in so long, and looks when the last one went.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.terms_mut().clocks.idle = Some(timeout);

@@ -102,7 +102,8 @@ pub struct Connection<'a> {
     pub id: u64,
     /// The protocol that was selected.
     pub protocol: &'a Protocol,
-    /// The subprotocol of a WebSocket that was selected, if there is one.
+    /// The subprotocol of a WebSocket that the policy selected, if there is one. What a handler selects
+    /// by `ws::WebSocketUpgrade::protocols` may be the peer's text and is not told.
     pub subprotocol: Option<&'a str>,
     /// The version of HTTP that the request came in.
     pub version: Version,

@@ -20,8 +20,9 @@ use crate::{head::Head, protocol::Protocol, refusal::Refusal};
 /// # Spans
 ///
 /// The span `upgraded`, at level `INFO`, lives as long as the connection. It is no child of the
-/// request's span, which would otherwise be kept open for as long, but
-/// [follows from](Span::follows_from) the span that was current when the service's answer was seen.
+/// request's span, but [follows from](Span::follows_from) the span that was current when the service's
+/// answer was seen. (A handler given to [`OnUpgrade::accept`](crate::OnUpgrade::accept) runs in that
+/// span, which is closed when the handler ends.)
 /// Its fields, by the [semantic conventions] of OpenTelemetry where those have a name:
 ///
 /// | field | |

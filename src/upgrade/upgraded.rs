@@ -71,7 +71,7 @@ impl Upgraded {
         self.agreed().protocol()
     }
 
-    /// Returns the subprotocol that was selected, if this is a WebSocket and there is one.
+    /// Returns the subprotocol that the policy selected, if this is a WebSocket and there is one.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.agreed().subprotocol()

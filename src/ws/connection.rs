@@ -33,11 +33,17 @@ pub(super) struct Connection {
     stream: WebSocketStream<Wire>,
     protocol: Option<HeaderValue>,
     parting: Option<Parting>,
+    /// Whether the drain has started, and the peer is still to be told.
+    is_leaving: bool,
+    /// Whether the drain's goodbye was said. What the handler sends then is dropped.
+    has_parted: bool,
     clock: Option<Pin<Box<Clock>>>,
     /// Who waits for room to write, if not who reads.
     writer: Option<Waker>,
-    /// Whether a ping or a goodbye is still to be sent.
+    /// Whether a ping, a goodbye or an answer of the engine's is still to be sent.
     has_unsent: bool,
+    /// Bytes of answers to pings that the peer did not take as yet.
+    owed: usize,
     has_ended: bool,
 }
 
@@ -54,11 +60,14 @@ impl Connection {
             stream: open(Wire::new(io, now), config),
             protocol,
             parting: draining.and_then(Parting::watch),
+            is_leaving: false,
+            has_parted: false,
             clock: heartbeat
                 .zip(now)
                 .map(|(beat, now)| Box::pin(Clock::start(beat, now))),
             writer: None,
             has_unsent: false,
+            owed: 0,
             has_ended: false,
         }
     }
@@ -82,15 +91,25 @@ impl Connection {
         if self.has_ended {
             return Poll::Ready(None);
         }
+        // A peer that is never waited for is told goodbye too.
+        let is_called = self.parting.as_ref().is_some_and(Parting::is_called);
+        if is_called || self.is_leaving || self.has_unsent {
+            if let Err(error) = self.idle(cx) {
+                return self.end(Some(error));
+            }
+        }
         loop {
+            let is_paused = self.owed > MAX_OWED;
+            self.stream.get_mut().pause(is_paused);
             match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Pending => {
-                    return self
-                        .idle(cx)
-                        .map_or_else(|e| self.end(Some(e)), |()| Poll::Pending);
-                }
+                Poll::Pending => match self.idle(cx) {
+                    Ok(()) if is_paused && self.owed == 0 => {}
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => return self.end(Some(error)),
+                },
                 Poll::Ready(Some(Ok(frame))) if self.is_own(&frame) => {}
                 Poll::Ready(Some(Ok(frame))) => {
+                    self.answer(&frame, cx);
                     if let Some(message) = Message::from_engine(frame) {
                         return Poll::Ready(Some(Ok(message)));
                     }
@@ -123,8 +142,11 @@ impl Connection {
     }
 
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
-        let stream = Pin::new(&mut self.stream);
-        stream.start_send(message.into_engine()).map_err(Error::new)
+        match Pin::new(&mut self.stream).start_send(message.into_engine()) {
+            // An error would end the handler, and with it the connection before the goodbye was read.
+            Err(Failure::Protocol(ProtocolError::SendAfterClosing)) if self.has_parted => Ok(()),
+            sent => sent.map_err(Error::new),
+        }
     }
 
     /// Whether this answers a ping of ours.
@@ -136,9 +158,30 @@ impl Connection {
     fn idle(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         self.say_goodbye(cx)?;
         self.beat(cx)?;
+        self.send_unsent()
+    }
+
+    /// Sends the engine's answer to a ping or a close. By itself the engine does so at the next read,
+    /// and perhaps there is none.
+    fn answer(&mut self, frame: &Frame, cx: &mut Context<'_>) {
+        match frame {
+            Frame::Ping(content) => {
+                self.has_unsent = true;
+                self.owed += content.len() + FRAME_HEAD;
+                // If it fails, so does what is done next.
+                let _ = self.send_unsent();
+            }
+            // Nothing follows a close but the end. Where that has to wait for room, it is for the next read.
+            Frame::Close(_) => self.has_ended = Pin::new(&mut self.stream).poll_next(cx).is_ready(),
+            _ => {}
+        }
+    }
+
+    fn send_unsent(&mut self) -> Result<(), Error> {
         if self.has_unsent {
             if let Poll::Ready(sent) = self.poll_send() {
                 self.has_unsent = false;
+                self.owed = 0;
                 sent?;
             }
         }
@@ -147,32 +190,45 @@ impl Connection {
 
     /// Tells the peer that the server goes away, once the drain has started.
     fn say_goodbye(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        let Some(parting) = &mut self.parting else {
-            return Ok(());
-        };
-        if parting.poll(cx).is_pending() {
+        if let Some(parting) = &mut self.parting {
+            if parting.poll(cx).is_ready() {
+                self.parting = None;
+                self.is_leaving = true;
+            }
+        }
+        // The engine tries but once to find room for a close, so there must be some.
+        if !self.is_leaving || self.is_bounded() && self.poll_send()?.is_pending() {
             return Ok(());
         }
-        self.parting = None;
+        self.is_leaving = false;
         let going_away = CloseFrame {
             code: CloseCode::Away,
             reason: Utf8Bytes::default(),
         };
-        self.queue(Frame::Close(Some(going_away)))
-            .map_err(Error::new)
+        let queued = self.queue(Frame::Close(Some(going_away)));
+        self.has_parted = queued.map_err(Error::new)?;
+        Ok(())
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.stream.get_config().max_write_buffer_size < usize::MAX
     }
 
     fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         while let Some(Poll::Ready(beat)) = self.poll_clock(cx) {
             if beat == Beat::Dead {
                 self.stream.get_mut().close();
+                // What it waits for is gone, and no guard may be there to tell it.
+                if let Some(writer) = self.writer.take() {
+                    writer.wake();
+                }
                 return Err(Error::new(DeadPeer));
             }
             let ping = Frame::Ping(Bytes::from_static(PAYLOAD));
             match self.queue(ping) {
                 // A peer that takes nothing either; it has until the deadline.
                 Err(Failure::WriteBufferFull(_)) => {}
-                queued => queued.map_err(Error::new)?,
+                queued => _ = queued.map_err(Error::new)?,
             }
         }
         Ok(())
@@ -183,13 +239,13 @@ impl Connection {
         Some(self.clock.as_mut()?.as_mut().poll(heard, cx))
     }
 
-    fn queue(&mut self, frame: Frame) -> Result<(), Failure> {
+    /// Queues a frame of ours; false if the handler said goodbye before.
+    fn queue(&mut self, frame: Frame) -> Result<bool, Failure> {
         match Pin::new(&mut self.stream).start_send(frame) {
-            // The handler said goodbye before.
-            Err(Failure::Protocol(ProtocolError::SendAfterClosing)) => Ok(()),
+            Err(Failure::Protocol(ProtocolError::SendAfterClosing)) => Ok(false),
             queued => {
                 self.has_unsent = true;
-                queued
+                queued.map(|()| true)
             }
         }
     }
@@ -204,6 +260,11 @@ impl Connection {
             .map_err(Error::new)
     }
 }
+
+/// How many bytes of answers may wait for a peer that goes on asking, before it is not read any more.
+const MAX_OWED: usize = 16 << 10;
+/// What a short frame of a server has besides its content.
+const FRAME_HEAD: usize = 2;
 
 fn open(wire: Wire, config: WebSocketConfig) -> WebSocketStream<Wire> {
     let opening = pin!(WebSocketStream::from_raw_socket(
@@ -290,7 +351,12 @@ mod tests {
             let mut read = Vec::new();
             while let Some(message) = server.recv().await {
                 read.push(message.unwrap());
-                assert!(server.send(Message::text("late")).await.is_err());
+                let late = server.send(Message::text("goes nowhere")).await;
+                assert_eq!(
+                    late.is_err(),
+                    read.len() == 2,
+                    "an error once the peer has closed"
+                );
             }
             read
         });

@@ -38,6 +38,11 @@ impl Parting {
         })
     }
 
+    /// Whether the drain called since it was asked.
+    pub(super) fn is_called(&self) -> bool {
+        self.call.came.load(Ordering::Acquire)
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.call.listen(cx.waker());
         if !self.call.came.swap(false, Ordering::AcqRel) {

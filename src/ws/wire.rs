@@ -18,12 +18,17 @@ use crate::upgrade::Upgraded;
 pub(super) struct Wire {
     io: Option<Upgraded>,
     heard: Option<Instant>,
+    is_paused: bool,
 }
 
 impl Wire {
     pub(super) const fn new(io: Upgraded, heard: Option<Instant>) -> Self {
         let io = Some(io);
-        Self { io, heard }
+        Self {
+            io,
+            heard,
+            is_paused: false,
+        }
     }
 
     pub(super) const fn io(&self) -> Option<&Upgraded> {
@@ -33,6 +38,11 @@ impl Wire {
     /// When the last byte arrived.
     pub(super) const fn heard(&self) -> Option<Instant> {
         self.heard
+    }
+
+    /// Sets whether nothing is read. Whoever pauses it has something to write, and is woken by that.
+    pub(super) const fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Closes the connection.
@@ -53,6 +63,9 @@ impl AsyncRead for Wire {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.is_paused {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(AsyncRead::poll_read(this.open()?, cx, buf))?;
         if buf.filled().len() > before {
