@@ -106,6 +106,9 @@ impl UpgradeLayer {
     /// [`is_timed_out`](crate::UpgradeError::is_timed_out).
     ///
     /// A client that does not read what it asked for before can keep a server from ever sending the 101.
+    /// What the connection held returns at that time in any case; an [`OnUpgrade`](crate::OnUpgrade) that is neither polled nor
+    /// dropped keeps the server's handle itself. [`Duration::MAX`] turns the clock off.
+    ///
     /// In a layer with no limit, clock, drain or observer there is no such clock, for there is nothing it
     /// could return.
     pub fn hand_over_timeout(mut self, timeout: Duration) -> Self {

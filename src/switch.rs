@@ -80,16 +80,12 @@ impl Switch {
     /// The service gave another answer, which is sent unless it would open a tunnel (rule 17).
     fn decline<R>(&mut self, response: Response<R>) -> Response<ResponseBody<R>> {
         let opens_tunnel = self.acceptance().is_connect() && response.status().is_success();
-        if opens_tunnel {
-            if let Some(guard) = self.guard() {
-                guard.refuse(&Fault::TunnelNotAccepted.refusal());
-            }
+        let fault = opens_tunnel.then(|| Fault::TunnelNotAccepted.refusal());
+        self.close(Kind::Declined, fault.as_ref());
+        match fault {
+            Some(refusal) => answer_with(&refusal),
+            None => response.map(ResponseBody::service),
         }
-        self.close(Kind::Declined);
-        if opens_tunnel {
-            return Fault::TunnelNotAccepted.answer();
-        }
-        response.map(ResponseBody::service)
     }
 
     /// Lets the connection go, unless something stands against it.
@@ -128,27 +124,28 @@ impl Switch {
     /// The service accepted in a way that cannot be let through.
     #[cold]
     fn refuse<R>(&mut self, refusal: &Refusal) -> Response<ResponseBody<R>> {
-        if let Some(guard) = self.guard() {
-            guard.refuse(refusal);
-        }
         let why = match refusal.kind() {
             RefusalKind::Draining => Kind::Drained,
             _ => Kind::Refused,
         };
-        self.close(why);
+        self.close(why, Some(refusal));
         answer_with(refusal)
     }
 
     /// Drops the handle and tells whoever awaits the connection why none will come.
-    fn close(&mut self, why: Kind) {
+    ///
+    /// The guard last: what wakes by it looks into the slot for the reason.
+    fn close(&mut self, why: Kind, refusal: Option<&Refusal>) {
         if let Self::Own { slot, handle } = self {
-            if handle.take().is_none() {
+            if handle.take().is_none() && refusal.is_none() {
                 return;
             }
             slot.close(why);
         }
-        if let Some(guard) = self.guard() {
-            guard.decline();
+        match (self.guard(), refusal) {
+            (Some(guard), Some(refusal)) => guard.refuse(refusal),
+            (Some(guard), None) => guard.decline(),
+            (None, _) => {}
         }
     }
 }
@@ -202,7 +199,7 @@ impl Fault {
 
 impl Drop for Switch {
     fn drop(&mut self) {
-        self.close(Kind::Canceled);
+        self.close(Kind::Canceled, None);
     }
 }
 

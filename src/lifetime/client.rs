@@ -14,6 +14,9 @@ use crate::head::Head;
 ///
 /// # Security
 ///
+/// A client may have more than one address, of IPv6 commonly 2^64: `|head| network(key(head))` with a
+/// function of your own can count by networks.
+///
 /// Say exactly how many proxies there are: one too many and a client can choose its key. Where clients
 /// can also come in past the proxies, use the address of the connection.
 ///

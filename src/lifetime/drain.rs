@@ -97,7 +97,7 @@ struct State {
 
 /// A connection that a drain can close.
 pub(super) trait Member: Send + Sync {
-    /// Closes it, if it was not closed before, and ends its task, if it has one.
+    /// Closes it, ends its task, and sees that it is counted.
     fn force_close(&self);
 }
 
@@ -210,6 +210,7 @@ impl Drain {
         Some(Ticket {
             index: state.members.insert(member),
             drain: self.clone(),
+            cause: Cause::Dropped,
         })
     }
 
@@ -234,12 +235,6 @@ impl Drain {
             member.force_close();
         }
     }
-
-    /// Counts a connection that is closed by force, before it leaves: whoever waits may look as soon as
-    /// the last has left, and a task may not leave in time.
-    pub(super) fn count_closed(&self) {
-        self.0.lock().closed += 1;
-    }
 }
 
 impl Shared {
@@ -252,13 +247,16 @@ impl Shared {
 impl State {
     fn report(&self) -> DrainReport {
         let (started, since) = self.since.unzip();
+        // Where nobody ever left, it was over when it began.
+        let until = if self.members.is_empty() {
+            self.left.or(started)
+        } else {
+            None
+        };
         let took = started.map(|started| {
-            let until = if self.members.is_empty() {
-                self.left.unwrap_or(started)
-            } else {
-                Instant::now()
-            };
-            until.saturating_duration_since(started)
+            until
+                .unwrap_or_else(Instant::now)
+                .saturating_duration_since(started)
         });
         DrainReport {
             since,
@@ -287,15 +285,28 @@ const LAST_POLL: Duration = Duration::from_millis(100);
 pub(super) struct Ticket {
     drain: Drain,
     index: usize,
+    cause: Cause,
 }
 
 impl Ticket {
-    /// Leaves. Whoever was closed by force was counted when it was closed.
-    pub(super) fn leave(self, cause: Cause) {
+    /// Counts it as closed by force, which it is told before it leaves.
+    pub(super) fn count_closed(&self) {
+        self.drain.0.lock().closed += 1;
+    }
+
+    /// Leaves. Whoever was closed by force was counted before.
+    pub(super) fn leave(mut self, cause: Cause) {
+        self.cause = cause;
+    }
+}
+
+/// On every way, also that of a panic in the drop of somebody else's I/O.
+impl Drop for Ticket {
+    fn drop(&mut self) {
         let mut state = self.drain.0.lock();
         state.members.try_remove(self.index);
         if state.since.is_some() {
-            match cause {
+            match self.cause {
                 Cause::Drained => {}
                 Cause::Panicked => state.panicked += 1,
                 _ => state.ended += 1,
@@ -317,9 +328,9 @@ pub struct DrainReport {
     pub since: Option<SystemTime>,
     /// How long it took, or has taken.
     pub took: Duration,
-    /// Connections that ended by themselves.
+    /// Connections that ended by themselves, and offers let through before that came to nothing.
     pub ended: usize,
-    /// Connections that were closed at the deadline.
+    /// Connections that were closed, or whose handlers were dropped, at the deadline.
     pub closed: usize,
     /// Connections whose handler panicked.
     pub panicked: usize,

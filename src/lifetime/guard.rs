@@ -12,7 +12,7 @@
 use std::{
     io, mem,
     sync::{
-        Arc, PoisonError,
+        Arc, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::{
     clocks::Times,
-    drain::{Draining, Member, Ticket},
+    drain::{Drain, Draining, Member},
     limit::Permit,
     state::{Stage, State},
     terms::Terms,
@@ -59,8 +59,13 @@ impl<T: Send + 'static> Guard<T> {
         })
     }
 
-    pub(super) fn keep_ticket(&self, ticket: Ticket) {
-        self.lock().ticket = Some(ticket);
+    /// Takes its place in a drain, unless that was started. Under the lock, for the drain's deadline may
+    /// strike as soon as it is in.
+    pub(super) fn join(self: &Arc<Self>, drain: &Drain) -> bool {
+        let member = Arc::downgrade(self) as Weak<dyn Member>;
+        let mut state = self.lock();
+        state.ticket = drain.join(member);
+        state.ticket.is_some()
     }
 
     pub(crate) const fn agreed(&self) -> &Agreed {
@@ -75,14 +80,16 @@ impl<T: Send + 'static> Guard<T> {
         matches!(self.lock().stage, Stage::Closed(_))
     }
 
-    /// The acceptance is on its way.
-    pub(crate) fn accept(self: &Arc<Self>) {
+    /// The acceptance is on its way; false if it was closed before, and told as declined.
+    pub(crate) fn accept(self: &Arc<Self>) -> bool {
         let mut state = self.lock();
         if matches!(state.stage, Stage::Offered) {
             self.become_accepted(&mut state);
             drop(state);
             self.keep_time();
+            return true;
         }
+        state.accepted.is_some()
     }
 
     /// The connection is there; it is given back to be dropped if it came too late.
@@ -105,8 +112,9 @@ impl<T: Send + 'static> Guard<T> {
     }
 
     fn become_accepted(&self, state: &mut State<T>) {
+        let now = Instant::now();
         state.stage = Stage::Accepted;
-        state.since = Instant::now();
+        (state.accepted, state.since) = (Some(now), now);
         self.tell(|observer, connection| observer.accepted(connection));
     }
 
@@ -204,7 +212,7 @@ impl<T: Send + 'static> Guard<T> {
             return false;
         }
         let mut state = self.lock();
-        if state.is_forced || matches!(state.stage, Stage::Closed(Cause::Drained)) {
+        if state.is_forced {
             return true;
         }
         wait(&mut state.task, cx);
@@ -259,7 +267,10 @@ impl<T: Send + 'static> Guard<T> {
 impl<T> Guard<T> {
     /// Closes it, if nobody did before.
     pub(crate) fn close(&self, cause: Cause) {
-        let mut state = self.lock();
+        self.close_locked(self.lock(), cause);
+    }
+
+    fn close_locked(&self, mut state: MutexGuard<'_, State<T>>, cause: Cause) {
         match state.stage {
             Stage::Closed(_) => return,
             Stage::Offered => self.tell(|observer, connection| observer.declined(connection)),
@@ -270,9 +281,6 @@ impl<T> Guard<T> {
         }
         let gone = state.end(cause);
         drop(state);
-        if let (Cause::Drained, Some(drain)) = (cause, &self.terms.drain) {
-            drain.count_closed();
-        }
         gone.see_to(cause);
     }
 
@@ -311,7 +319,8 @@ impl<T> Guard<T> {
         }
     }
 
-    /// Observers may panic, but only where the state is sound.
+    /// No code that can panic runs under the lock save the connection's own, so that a poisoned state is a
+    /// sound one.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -319,9 +328,18 @@ impl<T> Guard<T> {
 
 impl<T: Send> Member for Guard<T> {
     fn force_close(&self) {
-        self.close(Cause::Drained);
         let mut state = self.lock();
-        state.is_forced = true;
+        if mem::replace(&mut state.is_forced, true) {
+            return;
+        }
+        // Counted before it leaves, so that whoever is told that all are gone knows how they went.
+        if let Some(ticket) = &state.ticket {
+            ticket.count_closed();
+        }
+        if !matches!(state.stage, Stage::Closed(_)) {
+            return self.close_locked(state, Cause::Drained);
+        }
+        // The connection is closed, and its task may still run.
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {

@@ -10,6 +10,8 @@ use crate::observe::{Cause, Closing};
 /// What changes while a connection lives.
 pub(super) struct State<T> {
     pub(super) stage: Stage<T>,
+    pub(super) accepted: Option<Instant>,
+    /// When it was accepted, and then when it was handed over.
     pub(super) since: Instant,
     pub(super) last: Instant,
     pub(super) received: u64,
@@ -17,7 +19,7 @@ pub(super) struct State<T> {
     pub(super) has_peer_ended: bool,
     pub(super) has_panicked: bool,
     pub(super) has_task: bool,
-    /// The task is to be ended, though its connection was gone before.
+    /// A drain's deadline struck.
     pub(super) is_forced: bool,
     pub(super) failed: Option<io::ErrorKind>,
     /// Who waits to read, to write, and the task that is to be ended by force.
@@ -44,6 +46,7 @@ impl<T> State<T> {
         let now = Instant::now();
         Self {
             stage: Stage::Offered,
+            accepted: None,
             since: now,
             last: now,
             received: 0,
@@ -65,7 +68,7 @@ impl<T> State<T> {
     /// Why it is closed, or would be if its holder let go of it now.
     pub(super) const fn cause(&self) -> Cause {
         match (&self.stage, self.failed) {
-            (Stage::Closed(Cause::Drained), _) => Cause::Drained,
+            _ if self.is_forced => Cause::Drained,
             _ if self.has_panicked => Cause::Panicked,
             (Stage::Closed(cause), _) => *cause,
             (_, Some(kind)) => Cause::Failed(kind),
@@ -77,7 +80,7 @@ impl<T> State<T> {
     pub(super) fn closing(&self, cause: Cause) -> Closing {
         Closing {
             cause,
-            duration: self.since.elapsed(),
+            duration: self.accepted.unwrap_or(self.since).elapsed(),
             received: self.received,
             sent: self.sent,
         }

@@ -2,14 +2,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use http::{HeaderValue, Version, header::CONNECTION};
 
 use super::{
     clocks::Clocks,
-    drain::{Drain, Member},
+    drain::Drain,
     guard::Guard,
     limit::{Limit, Permit},
 };
@@ -42,9 +43,9 @@ impl Terms {
         let permits = self.acquire(head)?;
         let guard = Guard::new(Arc::clone(self), agreed.clone(), permits);
         if let Some(drain) = &self.drain {
-            let member = Arc::downgrade(&guard) as Weak<dyn Member>;
-            let ticket = drain.join(member);
-            guard.keep_ticket(ticket.ok_or_else(|| draining(head.version))?);
+            if !guard.join(drain) {
+                return Err(draining(head.version));
+            }
         }
         Ok(guard)
     }
@@ -58,9 +59,11 @@ impl Terms {
         Ok(permits.into_boxed_slice())
     }
 
+    /// Tells the observers. One that panics has been heard of by the panic hook; it must not keep a
+    /// connection from its end, nor take the runtime's timer with it, whose thread this may be.
     pub(crate) fn tell(&self, event: impl Fn(&dyn Observer)) {
         for observer in &self.observers {
-            event(&**observer);
+            let _ = catch_unwind(AssertUnwindSafe(|| event(&**observer)));
         }
     }
 }

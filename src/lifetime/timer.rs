@@ -39,6 +39,11 @@ impl<T: Send + 'static> Guard<T> {
             // Not under the lock: setting a timer can wake, which is us.
             if timer.deadline() != at {
                 timer.as_mut().reset(at);
+                if is_cut_short(&timer) {
+                    self.put_timer(timer);
+                    self.is_runtime_gone();
+                    return;
+                }
             }
             let waker = Waker::from(Arc::clone(self));
             // Without a budget: that of the task we are in, if any, would wake as if time were up.
@@ -111,7 +116,7 @@ impl<T: Send + 'static> Guard<T> {
         let Timer::Armed(timer) = &state.timer else {
             return false;
         };
-        if !timer.is_elapsed() || timer.deadline() <= Instant::now() {
+        if !is_cut_short(timer) {
             return false;
         }
         let timer = mem::replace(&mut state.timer, Timer::Gone);
@@ -119,4 +124,8 @@ impl<T: Send + 'static> Guard<T> {
         drop(timer);
         true
     }
+}
+
+fn is_cut_short(timer: &Sleep) -> bool {
+    timer.is_elapsed() && timer.deadline() > Instant::now()
 }

@@ -8,7 +8,7 @@ use std::{error::Error, fmt, io, time::Duration};
 pub struct Closing {
     /// Why.
     pub cause: Cause,
-    /// The time since it was handed over, or since it was accepted if it never was.
+    /// The time since it was accepted.
     pub duration: Duration,
     /// Bytes that were read from the peer.
     pub received: u64,

@@ -20,10 +20,13 @@ use crate::{head::Head, protocol::Protocol, refusal::Refusal};
 /// ```
 ///
 /// `refused` is also told, without `offered`, where a route requires an upgrade and a request offers
-/// none. Requests that pass without an offer are not told. Every method does nothing unless it is written.
+/// none. Requests that pass without an offer are not told, and what a service does to them against the
+/// rules neither. Of an offer that [`hand_over_raw`](crate::Policy::hand_over_raw) let a handler accept,
+/// no more is told than that it was `offered`. Every method does nothing unless it is written.
 ///
 /// Methods are called in the order above, in whatever task the event happened, and some while the
-/// connection is locked: they should not block.
+/// connection is locked: they should not block. One that panics is heard of by the panic hook and harms
+/// nobody else.
 pub trait Observer: Send + Sync + 'static {
     /// A request offers to switch protocols; it was not decided on yet.
     fn offered(&self, head: &Head<'_>) {

@@ -27,7 +27,7 @@ use crate::{
     head::Head,
     lifetime::{Guard, Limit, Terms},
     negotiate::{Acceptance, Decision, Offer, Policy},
-    observe::Cause,
+    observe::{Cause, Connection, Observer},
     protocol::Protocol,
 };
 
@@ -35,6 +35,7 @@ use crate::{
 struct Exchange {
     limit: Limit,
     is_dropped: Arc<AtomicBool>,
+    is_declined: Arc<AtomicBool>,
     guard: Arc<Guard<Io>>,
     slot: Slot,
     handle: Handle,
@@ -53,6 +54,10 @@ impl Exchange {
         let mut terms = Terms::default();
         terms.clocks.hand_over = None;
         terms.limits.push(limit.clone());
+        let is_declined = Arc::new(AtomicBool::new(false));
+        terms
+            .observers
+            .push(Arc::new(Spy(Arc::clone(&is_declined))));
         let admitted = Arc::new(terms).admit(&Head::from(&request), acceptance.agreed());
         let guard: Arc<Guard<Io>> = admitted.unwrap();
         let is_dropped = Arc::new(AtomicBool::new(false));
@@ -64,6 +69,7 @@ impl Exchange {
         Self {
             limit,
             is_dropped,
+            is_declined,
             guard,
             slot,
             handle,
@@ -77,6 +83,15 @@ fn accept(request: &Request<()>) -> Acceptance {
     match policy.decide(&Offer::read(request)) {
         Decision::Accept(acceptance) => acceptance,
         other => panic!("{other:?}"),
+    }
+}
+
+/// Notes that an offer was declined.
+struct Spy(Arc<AtomicBool>);
+
+impl Observer for Spy {
+    fn declined(&self, _: &Connection<'_>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -207,7 +222,8 @@ fn accepted_awaited_and_closed_by_force() {
         let task = thread::spawn(move || block_on(on_upgrade));
         let guard = Arc::clone(&exchange.guard);
         let drain = thread::spawn(move || guard.close(Cause::Drained));
-        if !exchange.slot.hand_over(exchange.handle) {
+        let is_handed_over = exchange.slot.hand_over(exchange.handle);
+        if !is_handed_over {
             exchange.slot.close(Kind::Drained);
         }
         drop(exchange.slot);
@@ -217,6 +233,11 @@ fn accepted_awaited_and_closed_by_force() {
             Ok(_) => {}
             Err(error) => assert!(error.is_drained(), "{error}"),
         }
+        let is_declined = exchange.is_declined.load(Ordering::Relaxed);
+        assert_ne!(
+            is_declined, is_handed_over,
+            "a 101 for what was told as declined"
+        );
         assert_all_is_over(&exchange.limit, &exchange.is_dropped);
     });
 }

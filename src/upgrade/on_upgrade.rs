@@ -104,6 +104,8 @@ impl OnUpgrade {
 
     /// Accepts: gives the 101 to answer with, and the connection to `serve` in a task of its own.
     ///
+    /// `serve` should move the connection into its future: `|_| async {}` drops it at once.
+    ///
     /// If no connection comes, `serve` is not called. If it panics, that is the
     /// [cause](crate::observe::Cause::Panicked) its observers are told. A [`Drain`](crate::Drain) waits
     /// for the task to end, and at its deadline polls it once more and drops it. With the feature

@@ -86,13 +86,12 @@ impl Slot {
             State::Waiting(waker) => {
                 *state = State::Handed(handle);
                 drop(state);
-                if let Some(guard) = &self.0.guard {
-                    guard.accept();
-                }
+                // First, for what follows panics where there are no timers.
                 if let Some(waker) = waker {
                     waker.wake();
                 }
-                true
+                // Closed by force in between, it was told as declined: no 101 may follow.
+                self.0.guard.as_ref().is_none_or(|guard| guard.accept())
             }
             before => {
                 *state = before;

@@ -15,6 +15,7 @@ mod limits;
 mod limits_http;
 mod memory;
 mod observer;
+mod observer_panics;
 mod offers;
 mod panics;
 mod permits;

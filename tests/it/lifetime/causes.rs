@@ -135,8 +135,8 @@ async fn a_connection_that_is_never_handed_over_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_duration_begins_with_the_hand_over() {
-    // "The time since it was handed over, or since it was accepted if it never was."
+async fn a_duration_begins_with_the_acceptance() {
+    // "The time since it was accepted."
     let late = |comes: bool| {
         Pending::new(async move {
             sleep(3 * SECOND).await;
@@ -147,7 +147,7 @@ async fn a_duration_begins_with_the_hand_over() {
             }
         })
     };
-    for (comes, expected) in [(true, 4 * SECOND), (false, 3 * SECOND)] {
+    for (comes, expected) in [(true, 7 * SECOND), (false, 3 * SECOND)] {
         let record = Record::default();
         let layer = layer().observe(record.clone());
         let deciding = Deciding::of(&layer, late(comes));

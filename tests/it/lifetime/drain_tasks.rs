@@ -84,8 +84,8 @@ async fn so_is_one_whose_connection_is_gone_already() {
     // "waits for the task to end, and at its deadline polls it once more and drops it", whatever became
     // of the connection before.
     for (does, expected) in [
-        (Does::DropsIt, [1, 0, 0, 0]),
-        (Does::LetsItRunOut, [1, 0, 0, 0]),
+        (Does::DropsIt, [0, 1, 0, 0]),
+        (Does::LetsItRunOut, [0, 1, 0, 0]),
         (Does::LeasesIt, [0, 1, 0, 0]),
         (Does::GivesItAway, [0, 1, 0, 0]),
     ] {
