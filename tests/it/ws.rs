@@ -3,8 +3,10 @@
 
 mod drop_in;
 mod extraction;
+mod goodbyes;
 mod heartbeat;
 mod limits;
+mod peers;
 mod subprotocols;
 
 use axum::{Router, response::Response, routing::any};
