@@ -2,20 +2,18 @@
 
 use std::{
     fmt,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
-use pin_project_lite::pin_project;
 use slab::Slab;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
+use super::{draining::Draining, report::DrainReport};
 use crate::{observe::Cause, refusal::Refusal};
 
 /// Ends a server's upgraded connections in good order.
@@ -127,13 +125,13 @@ impl Drain {
 
     /// Returns a future that is ready once the drain was started.
     pub fn started(&self) -> Draining {
-        Draining::new(Some(self))
+        Draining::new(&self.0.started)
     }
 
     /// Returns a future that is ready once the drain has ended: when a [`wait`](Self::wait) returned,
     /// because all connections were gone or at its deadline.
     pub fn ended(&self) -> Draining {
-        Draining::watch(&self.0.ended)
+        Draining::new(&self.0.ended)
     }
 
     /// Returns how many connections there are.
@@ -317,89 +315,5 @@ impl Drop for Ticket {
             drop(state);
             self.drain.0.empty.notify_waiters();
         }
-    }
-}
-
-/// What became of a server's connections, by [`Drain::wait`] or [`Drain::report`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DrainReport {
-    /// When the drain was started, if it was.
-    pub since: Option<SystemTime>,
-    /// How long it took, or has taken.
-    pub took: Duration,
-    /// Connections that ended by themselves, and offers let through before that came to nothing.
-    pub ended: usize,
-    /// Connections that were closed, or whose handlers were dropped, at the deadline.
-    pub closed: usize,
-    /// Connections whose handler panicked.
-    pub panicked: usize,
-    /// Offers that were refused.
-    pub refused: usize,
-}
-
-impl fmt::Display for DrainReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            ended,
-            closed,
-            panicked,
-            refused,
-            took,
-            ..
-        } = self;
-        write!(
-            f,
-            "drained in {took:.1?}: {ended} ended, {closed} closed at the deadline, {panicked} panicked, \
-             {refused} turned away"
-        )
-    }
-}
-
-pin_project! {
-    /// A future that is ready once a drain was started, by [`Upgraded::draining`](crate::Upgraded::draining)
-    /// or [`Drain::started`], or has ended, by [`Drain::ended`].
-    ///
-    /// It borrows nothing, and may be polled, left and polled again. Without a drain it is never ready.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Draining {
-        #[pin]
-        reached: Option<WaitForCancellationFutureOwned>,
-    }
-}
-
-impl Draining {
-    pub(crate) fn new(drain: Option<&Drain>) -> Self {
-        let none = Self { reached: None };
-        drain.map_or(none, |drain| Self::watch(&drain.0.started))
-    }
-
-    fn watch(token: &CancellationToken) -> Self {
-        let reached = Some(token.clone().cancelled_owned());
-        Self { reached }
-    }
-
-    /// Whether there is a drain that it waits for.
-    pub(crate) const fn has_drain(&self) -> bool {
-        self.reached.is_some()
-    }
-}
-
-impl Future for Draining {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.project().reached.as_pin_mut() {
-            Some(reached) => reached.poll(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl fmt::Debug for Draining {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draining")
-            .field("has_drain", &self.has_drain())
-            .finish_non_exhaustive()
     }
 }

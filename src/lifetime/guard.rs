@@ -22,7 +22,8 @@ use tokio::time::Instant;
 
 use super::{
     clocks::Times,
-    drain::{Drain, Draining, Member},
+    drain::{Drain, Member},
+    draining::Draining,
     limit::Permit,
     state::{Stage, State},
     terms::Terms,
@@ -73,7 +74,10 @@ impl<T: Send + 'static> Guard<T> {
     }
 
     pub(crate) fn draining(&self) -> Draining {
-        Draining::new(self.terms.drain.as_ref())
+        match &self.terms.drain {
+            Some(drain) => drain.started(),
+            None => Draining::never(),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

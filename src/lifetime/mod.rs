@@ -29,16 +29,16 @@
 mod client;
 mod clocks;
 mod drain;
+mod draining;
 mod guard;
 mod limit;
+mod report;
 mod state;
 mod terms;
 mod timer;
 
 pub use self::{
-    client::forwarded_for,
-    drain::{Drain, DrainReport, Draining},
-    limit::Limit,
+    client::forwarded_for, drain::Drain, draining::Draining, limit::Limit, report::DrainReport,
 };
 pub(crate) use self::{
     guard::{Direction, Guard},

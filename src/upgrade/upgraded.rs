@@ -109,7 +109,7 @@ impl Upgraded {
     /// ```
     pub fn draining(&self) -> Draining {
         match &self.kind {
-            Kind::Bare { .. } => Draining::new(None),
+            Kind::Bare { .. } => Draining::never(),
             Kind::Guarded(io) => io.guard().draining(),
         }
     }
@@ -183,7 +183,7 @@ impl Lease {
     pub fn draining(&self) -> Draining {
         match &self.0 {
             Some(io) => io.guard().draining(),
-            None => Draining::new(None),
+            None => Draining::never(),
         }
     }
 }

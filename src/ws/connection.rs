@@ -404,7 +404,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_drain_nothing_is_watched_or_said() {
-        for draining in [None, Some(Draining::new(None))] {
+        for draining in [None, Some(Draining::never())] {
             let (mut client, mut server) = pair(draining).await;
             assert!(server.0.parting.is_none());
             assert!(server.recv().now_or_never().is_none());

@@ -131,6 +131,6 @@ mod tests {
 
     #[test]
     fn without_a_drain_there_is_nothing_to_watch() {
-        assert!(Parting::watch(Draining::new(None)).is_none());
+        assert!(Parting::watch(Draining::never()).is_none());
     }
 }

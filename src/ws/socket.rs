@@ -90,7 +90,7 @@ impl WebSocket {
     pub fn draining(&self) -> Draining {
         match self.0.io() {
             Some(io) => io.draining(),
-            None => Draining::new(None),
+            None => Draining::never(),
         }
     }
 }
