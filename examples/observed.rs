@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --example observed --features axum,metrics,tracing -- [--addr 127.0.0.1:3004] [--metrics 127.0.0.1:9004]
-//! curl http://127.0.0.1:9004/metrics
+//! curl http://127.0.0.1:9004/metrics    # empty before the first offer
 //! ```
 //!
 //! The page at `/` opens a WebSocket to `/ws`, which echoes. `RUST_LOG` says what is shown.

@@ -33,9 +33,10 @@ impl fmt::Display for DrainReport {
             took,
             ..
         } = self;
+        let took = took.as_secs_f64();
         write!(
             f,
-            "drained in {took:.1?}: {ended} ended, {closed} closed at the deadline, {panicked} panicked, \
+            "drained in {took:.1}s: {ended} ended, {closed} closed at the deadline, {panicked} panicked, \
              {refused} turned away"
         )
     }

@@ -110,7 +110,7 @@ impl OnUpgrade {
     /// [cause](crate::observe::Cause::Panicked) its observers are told. A [`Drain`](crate::Drain) waits
     /// for the task to end, and at its deadline polls it once more and drops it. With the feature
     /// `tracing` it runs in the current span. The response has any body that has a default,
-    /// so a handler has to name its type: `-> Response`.
+    /// so a handler has to name its type: `-> Response`; a closure cannot.
     ///
     /// # Panics
     ///

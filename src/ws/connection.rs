@@ -92,8 +92,7 @@ impl Connection {
             return Poll::Ready(None);
         }
         // A peer that is never waited for is told goodbye too.
-        let is_called = self.parting.as_ref().is_some_and(Parting::is_called);
-        if is_called || self.is_leaving || self.has_unsent {
+        if self.is_to_leave() || self.has_unsent {
             if let Err(error) = self.idle(cx) {
                 return self.end(Some(error));
             }
@@ -118,6 +117,19 @@ impl Connection {
                 Poll::Ready(None) => return self.end(None),
             }
         }
+    }
+
+    /// Says goodbye for who only sends, and may never read.
+    pub(super) fn notice_drain(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.is_to_leave() {
+            return self.say_goodbye(cx);
+        }
+        Ok(())
+    }
+
+    /// Whether the drain may have started, or its goodbye is still to be said.
+    fn is_to_leave(&self) -> bool {
+        self.is_leaving || self.parting.as_ref().is_some_and(Parting::is_called)
     }
 
     fn end(&mut self, why: Option<Error>) -> Poll<Option<Result<Message, Error>>> {

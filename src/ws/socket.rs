@@ -113,6 +113,7 @@ impl Sink<Message> for WebSocket {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.notice_drain(cx)?;
         let ready = self.0.poll_sink(cx, |sink, cx| sink.poll_ready(cx));
         ready.map_err(Error::new)
     }

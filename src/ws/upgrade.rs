@@ -106,8 +106,8 @@ impl<F> WebSocketUpgrade<F> {
     /// Leaves it to the handler to say goodbye when the layer's [`Drain`](crate::Drain) is started, of
     /// which [`WebSocket::draining`] tells.
     ///
-    /// By default the peer is then sent a close frame with the code 1001, while the socket is read,
-    /// and the stream ends once the peer has answered it. What the handler sends from then on is
+    /// By default the peer is then sent a close frame with the code 1001, while the socket is read or the
+    /// next message is sent, and the stream ends once the peer has answered it. What the handler sends from then on is
     /// dropped, and fails only when the peer has closed: an error before would end a handler, and with
     /// it the connection, before the peer has read the goodbye.
     pub fn drain_by_handler(mut self) -> Self {

@@ -48,6 +48,31 @@ async fn hears_goodbye(peer: &mut Peer) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_that_is_only_sent_to_is_told() {
+    // The handler never reads, and what it sends after the goodbye goes nowhere, until the deadline.
+    for version in VERSIONS {
+        let drain = Drain::new();
+        let app = app(&drain, async |mut socket| {
+            while socket.send(Message::text("tick")).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let mut peer = open_over(version, &app).await;
+        assert!(hears(&mut peer).await.is_text());
+        let waits = drain.clone();
+        let ends = tokio::spawn(async move { waits.wait(Duration::from_secs(1)).await });
+        hears_goodbye(&mut peer).await;
+        let rest = soon(peer.next()).await;
+        assert!(!matches!(rest, Some(Ok(_))), "{rest:?}");
+        assert_eq!(
+            ends.await.unwrap().closed,
+            1,
+            "it goes on until the deadline"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_whose_messages_are_always_ready_is_told() {
     // The handler never waits for one before the peer hears the goodbye.
     for version in VERSIONS {
