@@ -227,15 +227,7 @@ impl<T: Send + 'static> Guard<T> {
         let mut state = self.lock();
         state.has_task = false;
         state.has_panicked |= std::thread::panicking();
-        let ticket = match state.stage {
-            Stage::Closed(_) => state.ticket.take(),
-            _ => None,
-        };
-        let cause = state.cause();
-        drop(state);
-        if let Some(ticket) = ticket {
-            ticket.leave(cause);
-        }
+        leave(state);
     }
 
     /// Its holder lets go of it.
@@ -274,7 +266,7 @@ impl<T> Guard<T> {
         self.close_locked(self.lock(), cause);
     }
 
-    fn close_locked(&self, mut state: MutexGuard<'_, State<T>>, cause: Cause) {
+    fn close_locked(&self, state: MutexGuard<'_, State<T>>, cause: Cause) {
         match state.stage {
             Stage::Closed(_) => return,
             Stage::Offered => self.tell(|observer, connection| observer.declined(connection)),
@@ -283,19 +275,24 @@ impl<T> Guard<T> {
                 self.tell(|observer, connection| observer.closed(connection, &closing));
             }
         }
+        self.end(state, cause);
+    }
+
+    fn end(&self, mut state: MutexGuard<'_, State<T>>, cause: Cause) {
         let gone = state.end(cause);
         drop(state);
-        gone.see_to(cause);
+        gone.see_to();
+        let mut state = self.lock();
+        state.is_seen_to = true;
+        leave(state);
     }
 
     /// Closes an offer that was not accepted.
     fn end_offer(&self, event: impl Fn(&dyn Observer, &Connection<'_>)) {
-        let mut state = self.lock();
+        let state = self.lock();
         if matches!(state.stage, Stage::Offered) {
             self.tell(event);
-            let gone = state.end(Cause::Dropped);
-            drop(state);
-            gone.see_to(Cause::Dropped);
+            self.end(state, Cause::Dropped);
         }
     }
 
@@ -349,6 +346,18 @@ impl<T: Send> Member for Guard<T> {
         if let Some(task) = task {
             task.wake();
         }
+    }
+}
+
+/// Leaves the drain, when both the connection and its task are gone: whoever waited for it must find
+/// nothing held.
+fn leave<T>(mut state: MutexGuard<'_, State<T>>) {
+    let is_gone = state.is_seen_to && !state.has_task;
+    let ticket = if is_gone { state.ticket.take() } else { None };
+    let cause = state.cause();
+    drop(state);
+    if let Some(ticket) = ticket {
+        ticket.leave(cause);
     }
 }
 

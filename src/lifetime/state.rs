@@ -19,6 +19,8 @@ pub(super) struct State<T> {
     pub(super) has_peer_ended: bool,
     pub(super) has_panicked: bool,
     pub(super) has_task: bool,
+    /// It was closed, and what it held was given back.
+    pub(super) is_seen_to: bool,
     /// A drain's deadline struck.
     pub(super) is_forced: bool,
     pub(super) failed: Option<io::ErrorKind>,
@@ -54,6 +56,7 @@ impl<T> State<T> {
             has_peer_ended: false,
             has_panicked: false,
             has_task: false,
+            is_seen_to: false,
             is_forced: false,
             failed: None,
             reader: None,
@@ -91,11 +94,6 @@ impl<T> State<T> {
             stage: mem::replace(&mut self.stage, Stage::Closed(cause)),
             timer: mem::replace(&mut self.timer, Timer::Off),
             permits: mem::take(&mut self.permits),
-            ticket: if self.has_task {
-                None
-            } else {
-                self.ticket.take()
-            },
             waiting: [self.reader.take(), self.writer.take(), self.task.take()],
         }
     }
@@ -107,21 +105,17 @@ pub(super) struct Gone<T> {
     stage: Stage<T>,
     timer: Timer,
     permits: Box<[Permit]>,
-    ticket: Option<Ticket>,
     waiting: [Option<Waker>; 3],
 }
 
 impl<T> Gone<T> {
     /// The connection first: who takes the permit next must not find it open.
-    pub(super) fn see_to(self, cause: Cause) {
+    pub(super) fn see_to(self) {
         drop(self.stage);
         drop(self.timer);
         drop(self.permits);
         for waker in self.waiting.into_iter().flatten() {
             waker.wake();
-        }
-        if let Some(ticket) = self.ticket {
-            ticket.leave(cause);
         }
     }
 }
