@@ -235,8 +235,7 @@ impl<T: Send + 'static> Guard<T> {
         let mut state = self.lock();
         state.has_panicked |= std::thread::panicking();
         let cause = state.cause();
-        drop(state);
-        self.close(cause);
+        self.close_locked(state, cause);
     }
 
     /// The service accepted, and nothing will come of it.
@@ -266,7 +265,8 @@ impl<T> Guard<T> {
         self.close_locked(self.lock(), cause);
     }
 
-    fn close_locked(&self, state: MutexGuard<'_, State<T>>, cause: Cause) {
+    /// For who looked first, so that nothing changes between the look and the end.
+    pub(super) fn close_locked(&self, state: MutexGuard<'_, State<T>>, cause: Cause) {
         match state.stage {
             Stage::Closed(_) => return,
             Stage::Offered => self.tell(|observer, connection| observer.declined(connection)),

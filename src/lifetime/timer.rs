@@ -65,8 +65,7 @@ impl<T: Send + 'static> Guard<T> {
             return None;
         };
         if at <= Instant::now() {
-            drop(state);
-            self.close(Cause::Expired(clock));
+            self.close_locked(state, Cause::Expired(clock));
             return None;
         }
         match mem::replace(&mut state.timer, Timer::Busy { again: false }) {
