@@ -385,7 +385,8 @@ async fn a_drain_at_any_moment_leaves_nobody() {
             patiently("the drain", place.drain.wait(Duration::ZERO)),
             patiently("the drain", place.drain.wait(Duration::MAX)),
         );
-        assert_eq!(place.live(), [0; 3], "seed {seed}");
+        // The permits not as yet: an offer that is refused may hold one until it is told so.
+        assert_eq!(place.drain.live(), 0, "seed {seed}");
         assert_eq!(first.closed, second.closed, "seed {seed}");
         while patiently("an offer to end", offers.join_next())
             .await
