@@ -57,6 +57,7 @@
 //! | [`negotiate`], [`websocket`], [`grammar`] | the pure parts: offer, decision, handshake, field grammar |
 //! | [`lifetime`]: [`Limit`], [`Drain`]; [`observe`]: [`Observer`] | the life of connections, and who is told of it |
 //! | `axum` (feature `axum`), `ws` (feature `tungstenite`) | extractors; WebSockets with axum's method names |
+//! | `tunnel` (feature `tunnel`) | a reverse proxy that forwards upgrades too |
 //! | `testing` (feature `testing`) | offers in memory, and the client's end of the connection |
 //!
 //! # Servers
@@ -95,6 +96,8 @@ mod sync;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tunnel")]
+pub mod tunnel;
 mod upgrade;
 pub mod websocket;
 #[cfg(feature = "tungstenite")]

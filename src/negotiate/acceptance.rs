@@ -1,6 +1,12 @@
 //! `Acceptance`: an offer that was let through, and the head that answers it (rules 15 and 16).
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode, Version,
@@ -10,12 +16,12 @@ use http::{
     },
 };
 
-use super::{content::Content, policy::Policy};
+use super::{content::Content, policy::Policy, spoken::Spoken};
 use crate::{
     grammar::List,
     protocol::Protocol,
     refusal::{Refusal, RefusalKind},
-    websocket::{Handshake, Key, Subprotocol},
+    websocket::{Handshake, Key, Subprotocol, WebSocket},
 };
 
 /// An offer that was let through: what was agreed, and what the answer depends on.
@@ -76,9 +82,9 @@ impl Acceptance {
         self.content
     }
 
-    /// Whether the request brought a key that the answer must answer.
-    pub(crate) const fn has_key(&self) -> bool {
-        self.key.is_some()
+    /// The key that the request brought, and that the answer must answer.
+    pub(crate) const fn key(&self) -> Option<Key> {
+        self.key
     }
 
     pub(crate) const fn agreed(&self) -> &Agreed {
@@ -163,12 +169,19 @@ impl Acceptance {
 
 /// What was agreed on, and all that an upgraded connection keeps of its request: two words and the
 /// version, nothing of the peer's.
-#[derive(Clone)]
+///
+/// A service may settle on another choice than the layer's until the connection is handed over.
 pub(crate) struct Agreed {
-    policy: Arc<Policy>,
-    protocol: u16,
-    subprotocol: Option<u16>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) choice: AtomicU32,
     version: Version,
+}
+
+/// The indices of a protocol and of one of its subprotocols, in one word.
+#[derive(Clone, Copy)]
+pub(super) struct Choice {
+    pub(super) protocol: u16,
+    pub(super) subprotocol: Option<u16>,
 }
 
 impl Agreed {
@@ -178,12 +191,19 @@ impl Agreed {
         handshake: Option<&Handshake>,
         version: Version,
     ) -> Self {
-        Self {
-            policy: Arc::clone(policy),
+        let choice = Choice {
             protocol,
             subprotocol: handshake.and_then(|handshake| handshake.subprotocol),
+        };
+        Self {
+            policy: Arc::clone(policy),
+            choice: AtomicU32::new(choice.pack()),
             version,
         }
+    }
+
+    pub(super) fn choice(&self) -> Choice {
+        Choice::unpack(self.choice.load(Ordering::Relaxed))
     }
 
     pub(crate) fn protocol(&self) -> &Protocol {
@@ -191,10 +211,15 @@ impl Agreed {
             clippy::expect_used,
             reason = "the policy that an index was found in keeps it"
         )]
-        self.policy
-            .spoken(self.protocol)
-            .expect("an index of this policy")
-            .protocol()
+        self.spoken().expect("an index of this policy").protocol()
+    }
+
+    fn spoken(&self) -> Option<&Spoken> {
+        self.policy.spoken(self.choice().protocol)
+    }
+
+    pub(super) fn websocket(&self) -> Option<&WebSocket> {
+        self.spoken()?.websocket()
     }
 
     pub(crate) fn subprotocol(&self) -> Option<&str> {
@@ -206,17 +231,45 @@ impl Agreed {
     }
 
     pub(crate) fn subprotocol_value(&self) -> Option<&HeaderValue> {
-        let index = self.subprotocol?;
-        let websocket = self.policy.spoken(self.protocol)?.websocket()?;
-        websocket.subprotocol(usize::from(index))
+        let index = self.choice().subprotocol?;
+        self.websocket()?.subprotocol(usize::from(index))
     }
 
     pub(crate) fn names_subprotocols(&self) -> bool {
-        let websocket = self
-            .policy
-            .spoken(self.protocol)
-            .and_then(|spoken| spoken.websocket());
-        websocket.is_some_and(|websocket| websocket.names_subprotocols())
+        self.websocket().is_some_and(WebSocket::names_subprotocols)
+    }
+}
+
+impl Choice {
+    /// A subprotocol with that index is as good as not spoken.
+    const NONE: u16 = u16::MAX;
+
+    pub(super) fn pack(self) -> u32 {
+        let subprotocol = self.subprotocol.unwrap_or(Self::NONE);
+        u32::from(self.protocol) << 16 | u32::from(subprotocol)
+    }
+
+    const fn unpack(packed: u32) -> Self {
+        let [a, b, c, d] = packed.to_be_bytes();
+        let subprotocol = u16::from_be_bytes([c, d]);
+        Self {
+            protocol: u16::from_be_bytes([a, b]),
+            subprotocol: if subprotocol == Self::NONE {
+                None
+            } else {
+                Some(subprotocol)
+            },
+        }
+    }
+}
+
+impl Clone for Agreed {
+    fn clone(&self) -> Self {
+        Self {
+            policy: Arc::clone(&self.policy),
+            choice: AtomicU32::new(self.choice.load(Ordering::Relaxed)),
+            version: self.version,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn translate<B>(request: &mut Request<B>, acceptance: &Acceptance) {
     if let (Some(host), false) = (host, headers.contains_key(HOST)) {
         headers.insert(HOST, host);
     }
-    if !acceptance.has_key() && *acceptance.protocol() == Protocol::websocket() {
+    if acceptance.key().is_none() && *acceptance.protocol() == Protocol::websocket() {
         headers.insert(SEC_WEBSOCKET_KEY, Key::STAND_IN);
     }
     join_cookies(headers);
@@ -30,7 +30,7 @@ pub(crate) fn translate<B>(request: &mut Request<B>, acceptance: &Acceptance) {
 }
 
 /// RFC 9113 8.2.3: over HTTP/2 each cookie may come in a line of its own, over HTTP/1.1 it may not.
-fn join_cookies(headers: &mut HeaderMap) {
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     let mut lines = headers.get_all(COOKIE).iter();
     if lines.nth(1).is_none() {
         return;

@@ -5,6 +5,8 @@
 //! parts know of the request.
 
 mod acceptance;
+#[cfg(feature = "tunnel")]
+mod alternatives;
 mod connect;
 mod content;
 mod decision;
@@ -16,6 +18,8 @@ mod routes;
 mod select;
 mod spoken;
 
+#[cfg(feature = "tunnel")]
+pub(crate) use self::connect::join_cookies;
 pub use self::{
     acceptance::Acceptance,
     decision::Decision,

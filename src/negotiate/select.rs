@@ -12,20 +12,23 @@ use crate::refusal::{Refusal, RefusalKind};
 impl Policy {
     /// The protocol an offer selects (rules 5 and 6).
     pub(super) fn select(&self, offer: &Offer<'_>) -> Option<(u16, &Spoken)> {
-        let position = |offered: &[u8]| {
-            let matches = |own: &Spoken| own.protocol().matches(offered);
-            self.spoken.iter().position(matches)
-        };
         let index = match offer.form() {
-            Form::Upgrade(members) if self.server_order => {
-                members.iter().filter_map(position).min()
-            }
-            Form::Upgrade(members) => members.find_map(position),
-            Form::Connect(offered) => position(offered),
+            Form::Upgrade(members) if self.server_order => members
+                .iter()
+                .filter_map(|member| self.position(member))
+                .min(),
+            Form::Upgrade(members) => members.find_map(|member| self.position(member)),
+            Form::Connect(offered) => self.position(offered),
             Form::None(_) | Form::Tunnel => None,
         }?;
-        // More protocols than that are as good as not spoken.
-        Some((u16::try_from(index).ok()?, self.spoken.get(index)?))
+        Some((index, self.spoken(index)?))
+    }
+
+    /// Where a member of an offer stands among the protocols spoken here (rule 5). More of them than
+    /// that are as good as not spoken.
+    pub(super) fn position(&self, offered: &[u8]) -> Option<u16> {
+        let matches = |own: &Spoken| own.protocol().matches(offered);
+        u16::try_from(self.spoken.iter().position(matches)?).ok()
     }
 
     /// What a request is told that selects nothing where something is required (rule 8).

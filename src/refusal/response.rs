@@ -1,10 +1,12 @@
-//! A refusal as a response: plain text, or problem details for those who read them (RFC 9457).
+//! A refusal as a response.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, Response};
 
-use super::Refusal;
-use crate::grammar::{List, split_params};
+use super::{
+    problem::{Problem, accepts_details},
+    reason::Refusal,
+};
 
 impl Refusal {
     /// Returns the response the layer would give to a request with these header fields.
@@ -31,17 +33,12 @@ impl Refusal {
     /// ```
     #[must_use]
     pub fn to_response(&self, request: &HeaderMap) -> Response<Bytes> {
-        let (content_type, content) = if accepts_problem(request) {
-            ("application/problem+json", self.to_problem())
-        } else {
-            ("text/plain; charset=utf-8", format!("{self}\n"))
+        let problem = Problem {
+            status: self.status(),
+            kind: self.kind().as_str(),
+            hint: self.hint(),
         };
-        let mut response = Response::new(content.into());
-        *response.status_mut() = self.status();
-        let content_type = HeaderValue::from_static(content_type);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        let mut response = problem.to_response(accepts_details(request));
         self.complete(&mut response);
         response
     }
@@ -55,36 +52,6 @@ impl Refusal {
         }
         response.extensions_mut().insert(self.clone());
     }
-
-    /// No member needs escaping but the hint, in which only a quote or a backslash could.
-    fn to_problem(&self) -> String {
-        let reason = self.status().canonical_reason().unwrap_or_default();
-        let status = self.status().as_u16();
-        let detail = self.hint().replace('\\', "\\\\").replace('"', "\\\"");
-        let kind = self.kind();
-        format!(
-            r#"{{"type":"about:blank","title":"{reason}","status":{status},"detail":"{detail}","kind":"{kind}"}}"#
-        )
-    }
-}
-
-fn accepts_problem(headers: &HeaderMap) -> bool {
-    List::new(headers.get_all(header::ACCEPT))
-        .iter()
-        .any(|range| {
-            let (range, mut params) = split_params(range);
-            range.eq_ignore_ascii_case(b"application/problem+json")
-                && !params.any(|param| {
-                    param.is_ok_and(|p| {
-                        p.name().eq_ignore_ascii_case("q") && is_zero(p.value().as_deref())
-                    })
-                })
-        })
-}
-
-/// `qvalue` zero: "not acceptable" (RFC 9110 12.4.2).
-fn is_zero(qvalue: Option<&str>) -> bool {
-    qvalue.is_some_and(|q| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.')))
 }
 
 #[cfg(test)]
@@ -122,7 +89,11 @@ mod tests {
     #[test]
     fn problem_details_are_json() {
         let refusal = Refusal::new(RefusalKind::Origin, r#"a "quote" and a \"#);
-        let problem: serde_json::Value = serde_json::from_str(&refusal.to_problem()).unwrap();
+        let mut request = HeaderMap::new();
+        let details = HeaderValue::from_static("application/problem+json");
+        request.insert(header::ACCEPT, details);
+        let content = refusal.to_response(&request).into_body();
+        let problem: serde_json::Value = serde_json::from_slice(&content).unwrap();
         assert_eq!(problem["detail"], r#"a "quote" and a \"#);
         assert_eq!(problem["status"], 403);
         assert_eq!(problem["kind"], "origin");

@@ -31,7 +31,7 @@ impl Handle {
         Some(Self::Pending(Mutex::new(pending?.take()?)))
     }
 
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Io, Box<dyn Error + Send + Sync>>> {

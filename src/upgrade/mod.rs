@@ -9,8 +9,12 @@ mod hyper;
 mod interleave;
 mod io;
 mod on_upgrade;
+#[cfg(feature = "tunnel")]
+mod operate;
 mod pending;
 mod serve;
+#[cfg(feature = "tunnel")]
+mod settle;
 mod slot;
 #[cfg(feature = "tracing")]
 mod span;

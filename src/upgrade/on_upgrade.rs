@@ -64,7 +64,7 @@ use crate::protocol::Protocol;
 /// closes the connection if the 101 is out already.
 #[must_use = "dropping it declines the upgrade"]
 pub struct OnUpgrade {
-    slot: Slot,
+    pub(super) slot: Slot,
     stage: Stage,
 }
 

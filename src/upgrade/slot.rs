@@ -9,7 +9,7 @@
 
 use std::{
     mem,
-    sync::{Arc as StdArc, PoisonError, atomic::Ordering},
+    sync::{Arc as StdArc, OnceLock, PoisonError, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
 
@@ -22,10 +22,12 @@ use crate::{
 
 /// Shared by the layer's response future and the `OnUpgrade` of one request; clones are one slot.
 #[derive(Clone)]
-pub(crate) struct Slot(Arc<Shared>);
+pub(crate) struct Slot(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     acceptance: Acceptance,
+    /// What the service settled on instead.
+    pub(super) settled: OnceLock<Box<Acceptance>>,
     guard: Option<StdArc<Guard<Io>>>,
     claimed: AtomicBool,
     content_read: AtomicBool,
@@ -41,6 +43,7 @@ enum State {
 impl Slot {
     pub(crate) fn new(acceptance: Acceptance, guard: Option<StdArc<Guard<Io>>>) -> Self {
         Self(Arc::new(Shared {
+            settled: OnceLock::new(),
             guard,
             claimed: AtomicBool::new(false),
             content_read: AtomicBool::new(acceptance.content().is_none()),
@@ -50,7 +53,10 @@ impl Slot {
     }
 
     pub(crate) fn acceptance(&self) -> &Acceptance {
-        &self.0.acceptance
+        match self.0.settled.get() {
+            Some(settled) => settled,
+            None => &self.0.acceptance,
+        }
     }
 
     /// What the connection lives by, if its layer says anything of that.

@@ -35,10 +35,10 @@ use crate::{
 /// Where a clock of the layer ran out, or the deadline of a [`Drain`](crate::Drain) struck, the connection
 /// is closed at once, and reading and writing fail: [`Cause::of`](crate::observe::Cause::of) tells why.
 pub struct Upgraded {
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+pub(super) enum Kind {
     /// In a layer with no limits, clocks, drain or observer there is nothing to hold on to.
     Bare {
         io: Io,

@@ -11,9 +11,9 @@ use crate::{
 
 /// A host and, where one was written, a port.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HostPort<'a> {
+pub(crate) struct HostPort<'a> {
     /// Both as they were written.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
     pub(super) host: &'a [u8],
     pub(super) port: Option<u16>,
     /// What no port stands for, where the request tells its scheme by being sent to `https`. That of
@@ -50,7 +50,7 @@ impl<'a> HostPort<'a> {
 
     /// Where the request was sent: the one `Host` over HTTP/1.1 (an absolute target overrules it,
     /// RFC 9112 3.2.2), `:authority` over HTTP/2 and 3.
-    pub(super) fn of_request(fields: &Fields<'a>, head: &Head<'a>) -> Result<Self, Refusal> {
+    pub(crate) fn of_request(fields: &Fields<'a>, head: &Head<'a>) -> Result<Self, Refusal> {
         let host = match fields.host {
             Lines::None => None,
             Lines::One(line) => match Self::parse(line.as_bytes()) {

@@ -12,7 +12,7 @@ use crate::{
 
 /// A key that was checked, in the text that its accept value is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key([u8; KEY_LENGTH]);
+pub(crate) struct Key(pub(super) [u8; KEY_LENGTH]);
 
 impl Key {
     /// What a bridged handshake is shown when it came without a key, as over HTTP/2 it may: any
@@ -45,6 +45,12 @@ impl Key {
 
     /// Writes `Sec-WebSocket-Accept`: the base64 of SHA-1 over the key and the protocol's GUID.
     pub(crate) fn answer(&self, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::from_bytes(&self.accept()) {
+            headers.insert(SEC_WEBSOCKET_ACCEPT, value);
+        }
+    }
+
+    pub(super) fn accept(&self) -> [u8; ACCEPT_LENGTH] {
         let digest = Sha1::new()
             .chain_update(self.0)
             .chain_update(GUID)
@@ -52,9 +58,7 @@ impl Key {
         let mut text = [0; ACCEPT_LENGTH];
         let written = STANDARD.encode_slice(digest, &mut text);
         debug_assert_eq!(written, Ok(ACCEPT_LENGTH));
-        if let Ok(value) = HeaderValue::from_bytes(&text) {
-            headers.insert(SEC_WEBSOCKET_ACCEPT, value);
-        }
+        text
     }
 }
 
@@ -83,7 +87,7 @@ fn explain(text: &[u8]) -> Refusal {
 static DIGITS: ByteSet = ByteSet::alphanumeric_and(b"+/");
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const KEY_LENGTH: usize = 24;
+pub(super) const KEY_LENGTH: usize = 24;
 const ACCEPT_LENGTH: usize = 28;
 
 #[cfg(test)]

@@ -10,10 +10,14 @@ mod authority;
 mod extension;
 mod handshake;
 mod key;
+#[cfg(feature = "tunnel")]
+mod nonce;
 mod options;
 mod origin;
 mod subprotocol;
 
+#[cfg(feature = "tunnel")]
+pub(crate) use self::authority::HostPort;
 pub(crate) use self::handshake::Handshake;
 pub(crate) use self::key::Key;
 pub(crate) use self::subprotocol::Subprotocol;

@@ -52,6 +52,7 @@ mod sockets;
 mod spy;
 mod subprotocols;
 mod testing_kit;
+mod tunnel;
 mod upgraded;
 mod wire;
 mod ws;

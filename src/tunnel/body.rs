@@ -1,0 +1,84 @@
+//! `RequestBody`: a request's content on its way to the upstream.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::upgrade::{ContentBody, OnUpgrade};
+
+pin_project! {
+    /// The body of a request that a [`Tunnel`](super::Tunnel) forwards: the client's, streamed as it comes.
+    pub struct RequestBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B> {
+        Plain { #[pin] body: B },
+        // That of an offer, whose end must be seen before the connection is switched (rule 12).
+        Content { #[pin] body: ContentBody<B> },
+    }
+}
+
+impl<B> RequestBody<B> {
+    pub(super) fn new(body: B, on_upgrade: Option<&OnUpgrade>) -> Self {
+        let with_content = on_upgrade.filter(|on| on.acceptance().content().is_some());
+        let kind = match with_content {
+            Some(on_upgrade) => Kind::Content {
+                body: on_upgrade.content(body),
+            },
+            None => Kind::Plain { body },
+        };
+        Self { kind }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = B::Data;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
+        match self.project().kind.project() {
+            KindProj::Plain { body } => body
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
+            KindProj::Content { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Plain { body } => body.is_end_stream(),
+            Kind::Content { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Plain { body } => body.size_hint(),
+            Kind::Content { body } => body.size_hint(),
+        }
+    }
+}
+
+impl<B> fmt::Debug for RequestBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,188 @@
+//! `TunnelError`: why a request could not be forwarded, and what its sender is told.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use crate::refusal::Problem;
+
+/// Why a request was not forwarded, or its answer not passed back.
+///
+/// It is in the extensions of the response that says so. [`Display`](fmt::Display) is the hint that the
+/// client is told, which names no address and repeats no bytes of either peer;
+/// [`source`](Error::source) is what the client service said.
+#[derive(Clone, Debug)]
+pub struct TunnelError {
+    kind: TunnelErrorKind,
+    hint: &'static str,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The reason of a [`TunnelError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TunnelErrorKind {
+    /// The request has not exactly one valid host. 400.
+    Host,
+    /// The request is a CONNECT without a protocol, for which a reverse proxy is the wrong address. 501.
+    Connect,
+    /// The offer has content, which cannot go with the extended CONNECT of an HTTP/2 upstream. 501.
+    Content,
+    /// No upstream was chosen for the request. 503.
+    NoUpstream,
+    /// No connection to the upstream could be made. 502.
+    Unreachable,
+    /// The connection to the upstream failed before its answer came. 502.
+    Lost,
+    /// The upstream did not answer in time. 504.
+    TimedOut,
+    /// The upstream switched to a protocol that it was not offered, or in a malformed way. 502.
+    Switch,
+    /// The upstream's `Sec-WebSocket-Accept` is not the answer to the key it was sent. 502.
+    Accept,
+    /// The upstream selected a subprotocol that it was not offered. 502.
+    Subprotocol,
+    /// The upstream selected an extension that it was not offered. 502.
+    Extension,
+    /// The upstream accepted, and the client service then gave no connection. 502.
+    NotHandedOver,
+}
+
+impl TunnelErrorKind {
+    /// Returns the status of the response.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Host => StatusCode::BAD_REQUEST,
+            Self::Connect | Self::Content => StatusCode::NOT_IMPLEMENTED,
+            Self::NoUpstream => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unreachable
+            | Self::Lost
+            | Self::Switch
+            | Self::Accept
+            | Self::Subprotocol
+            | Self::Extension
+            | Self::NotHandedOver => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// Returns a name in lower case with hyphens, fit for logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Connect => "connect",
+            Self::Content => "content",
+            Self::NoUpstream => "no-upstream",
+            Self::Unreachable => "upstream-unreachable",
+            Self::Lost => "upstream-lost",
+            Self::TimedOut => "upstream-timed-out",
+            Self::Switch => "upstream-switch",
+            Self::Accept => "upstream-accept",
+            Self::Subprotocol => "upstream-subprotocol",
+            Self::Extension => "upstream-extension",
+            Self::NotHandedOver => "upstream-not-handed-over",
+        }
+    }
+
+    /// Returns whether the upstream is at fault, or the way to it.
+    #[must_use]
+    pub const fn is_upstream_fault(self) -> bool {
+        !matches!(self, Self::Host | Self::Connect | Self::Content)
+    }
+}
+
+impl fmt::Display for TunnelErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TunnelError {
+    #[cold]
+    pub(super) const fn new(kind: TunnelErrorKind, hint: &'static str) -> Self {
+        Self {
+            kind,
+            hint,
+            source: None,
+        }
+    }
+
+    /// What the client service fails with instead of an answer.
+    #[cold]
+    pub(super) fn of_client(error: Box<dyn Error + Send + Sync>) -> Self {
+        let (kind, hint) = if is_connect(&*error) {
+            let hint = "no connection to the upstream could be made: nothing listens there, or the \
+                        way to it is closed";
+            (TunnelErrorKind::Unreachable, hint)
+        } else {
+            let hint = "the upstream ended the connection before its answer was complete, or answered \
+                        what is no HTTP";
+            (TunnelErrorKind::Lost, hint)
+        };
+        Self::new(kind, hint).with_source(error)
+    }
+
+    pub(super) fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns the reason.
+    #[must_use]
+    pub const fn kind(&self) -> TunnelErrorKind {
+        self.kind
+    }
+
+    /// Returns the status of the response.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Returns the sentence that says what is wrong, without a full stop.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        self.hint
+    }
+
+    /// The response that says so, in problem details or as plain text.
+    pub(super) fn to_response(&self, in_details: bool) -> Response<Bytes> {
+        let problem = Problem {
+            status: self.status(),
+            kind: self.kind.as_str(),
+            hint: self.hint,
+        };
+        let mut response = problem.to_response(in_details);
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+/// Whether an error, or what is behind it, says that there never was a connection.
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            if error.is_connect() {
+                return true;
+            }
+        }
+        next = error.source();
+    }
+    false
+}
+
+impl fmt::Display for TunnelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hint)
+    }
+}
+
+impl Error for TunnelError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,194 @@
+//! `TunnelFuture`: from the request sent to the answer given.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Response, response::Parts};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    answer,
+    error::{TunnelError, TunnelErrorKind},
+    exchange::Exchange,
+    relay::Relay,
+    verify::{Switched, verify},
+};
+use crate::{
+    body::ResponseBody,
+    upgrade::{Handle, Io},
+};
+
+pin_project! {
+    /// The future of a response, made by [`Tunnel`](super::Tunnel).
+    ///
+    /// Dropping it gives the request up, and closes what was not answered.
+    ///
+    /// # Panics
+    ///
+    /// May panic if it is polled after it was ready, as futures may.
+    pub struct TunnelFuture<F> {
+        #[pin]
+        stage: Stage<F>,
+        #[pin]
+        timeout: Option<Sleep>,
+        exchange: Option<Exchange>,
+    }
+}
+
+pin_project! {
+    #[project = StageProj]
+    enum Stage<F> {
+        Failed { response: Option<Response<Bytes>> },
+        Asking { #[pin] answer: F },
+        // The upstream accepted, and its connection is awaited.
+        Opening { opening: Option<Box<Opening>> },
+    }
+}
+
+struct Opening {
+    head: Parts,
+    switched: Switched,
+    handle: Handle,
+}
+
+impl<F> TunnelFuture<F> {
+    pub(super) fn new(answer: F, exchange: Exchange, timeout: Duration) -> Self {
+        let deadline = Instant::now().checked_add(timeout);
+        Self {
+            stage: Stage::Asking { answer },
+            timeout: deadline.map(sleep_until),
+            exchange: Some(exchange),
+        }
+    }
+
+    pub(super) fn failed(error: &TunnelError, in_details: bool) -> Self {
+        let response = Some(error.to_response(in_details));
+        Self {
+            stage: Stage::Failed { response },
+            timeout: None,
+            exchange: None,
+        }
+    }
+}
+
+impl<F, R, E> Future for TunnelFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answered = match self.as_mut().poll_answer(cx) {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => {
+                let this = self.as_mut().project();
+                match this.timeout.as_pin_mut() {
+                    Some(timeout) => ready!(timeout.poll(cx)),
+                    None => return Poll::Pending,
+                }
+                let hint = "the upstream did not answer in time";
+                Err(TunnelError::new(TunnelErrorKind::TimedOut, hint))
+            }
+        };
+        Poll::Ready(Ok(answered.unwrap_or_else(|error| self.fail(&error))))
+    }
+}
+
+impl<F, R, E> TunnelFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn poll_answer(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResponseBody<R>>, TunnelError>> {
+        loop {
+            let mut this = self.as_mut().project();
+            let (answered, exchange) = match this.stage.as_mut().project() {
+                StageProj::Failed { response } => {
+                    let response = response.take().unwrap_or_default();
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+                StageProj::Asking { answer } => (ready!(answer.poll(cx)), this.exchange),
+                StageProj::Opening { opening } => {
+                    let Some(waiting) = opening else {
+                        return Poll::Ready(Err(not_handed_over()));
+                    };
+                    let io = ready!(waiting.handle.poll(cx));
+                    let opened = opening.take().zip(this.exchange.take());
+                    return Poll::Ready(join(opened, io));
+                }
+            };
+            #[expect(
+                clippy::expect_used,
+                reason = "it is taken with the answer, which comes once"
+            )]
+            let waiting = exchange.as_ref().expect("polled after it was ready");
+            let answer = match answered {
+                Ok(answer) => answer,
+                Err(error) => return Poll::Ready(Err(TunnelError::of_client(error.into()))),
+            };
+            let (mut head, body) = answer.into_parts();
+            // Whatever the answer: the client service's handle goes no further (rule 18).
+            let handle = Handle::take(&mut head.extensions);
+            match (verify(waiting.asked.as_ref(), &head), handle) {
+                (Ok(None), _) => return Poll::Ready(Ok(answer::pass(waiting, head, body))),
+                (Ok(Some(switched)), Some(handle)) => {
+                    let opening = Some(Box::new(Opening {
+                        head,
+                        switched,
+                        handle,
+                    }));
+                    this.stage.set(Stage::Opening { opening });
+                }
+                (Ok(Some(_)), None) => return Poll::Ready(Err(not_handed_over())),
+                (Err(error), _) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn fail(self: Pin<&mut Self>, error: &TunnelError) -> Response<ResponseBody<R>> {
+        let exchange = self.project().exchange.take();
+        let in_details = exchange.is_some_and(|exchange| exchange.in_details);
+        error.to_response(in_details).map(ResponseBody::own)
+    }
+}
+
+/// The upstream's connection is there: the client's is accepted, and the two are joined.
+fn join<R>(
+    opened: Option<(Box<Opening>, Exchange)>,
+    io: Result<Io, Box<dyn Error + Send + Sync>>,
+) -> Result<Response<ResponseBody<R>>, TunnelError> {
+    let upstream = io.map_err(|error| not_handed_over().with_source(error))?;
+    let (opening, mut exchange) = opened.ok_or_else(not_handed_over)?;
+    let Opening { head, switched, .. } = *opening;
+    let asked = exchange.asked.take().ok_or_else(not_handed_over)?;
+    asked.on_upgrade.settle(switched.acceptance.clone());
+    let response = answer::accept(&exchange, head, switched);
+    let _: Response<()> = asked
+        .on_upgrade
+        .accept(move |client| Relay::new(client, upstream));
+    Ok(response)
+}
+
+#[cold]
+fn not_handed_over() -> TunnelError {
+    let hint = "the upstream accepted, and its connection was lost before it could be joined";
+    TunnelError::new(TunnelErrorKind::NotHandedOver, hint)
+}
+
+impl<F> fmt::Debug for TunnelFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TunnelFuture").finish_non_exhaustive()
+    }
+}

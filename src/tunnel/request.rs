@@ -1,0 +1,242 @@
+//! The request that goes to an upstream.
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Uri, Version,
+    header::{self, HOST},
+    uri::{self, PathAndQuery},
+};
+use hyper::ext::Protocol;
+
+use super::{
+    body::RequestBody,
+    error::{TunnelError, TunnelErrorKind},
+    exchange::{Asked, AskedBy, Exchange},
+    forwarded::Forwarded,
+    hop,
+};
+use crate::{
+    fields::Fields,
+    head::Head,
+    negotiate::{Acceptance, join_cookies},
+    refusal::accepts_details,
+    upgrade::OnUpgrade,
+    websocket::{HostPort, Key},
+};
+
+/// How requests are forwarded.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    /// That of the upstream.
+    pub(super) version: Version,
+    pub(super) via: Option<HeaderValue>,
+    pub(super) forwarded: Forwarded,
+}
+
+/// The host that a client asked for: in the extensions of a request that goes to an HTTP/2 upstream.
+///
+/// Over HTTP/1.1 it is in `Host`, whatever address the connection goes to. Over HTTP/2 `:authority` says
+/// both, and hyper-util's client knows a connection by it, so that the upstream sees its own name there. A
+/// client service that knows its connections otherwise may put this in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginalHost(pub HeaderValue);
+
+impl Manner {
+    /// Makes a client's request that of a proxy.
+    pub(super) fn forward<B>(
+        &self,
+        mut request: Request<B>,
+        upstream: Uri,
+    ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError> {
+        let on_upgrade = OnUpgrade::take(&mut request);
+        if *request.method() == Method::CONNECT && on_upgrade.is_none() {
+            return Err(not_a_tunnel());
+        }
+        let host = host(&request)?;
+        let in_details = accepts_details(request.headers());
+        let acceptances = on_upgrade.as_ref().map(|on| on.alternatives(&request));
+        let version = request.version();
+
+        let mut headers = request.headers().clone();
+        self.rewrite(Head::from(&request), host.as_ref(), &mut headers);
+        let (mut head, body) = request.into_parts();
+        head.uri = target(upstream, &head.uri)?;
+        head.headers = headers;
+        head.version = self.version;
+        head.extensions.remove::<Protocol>();
+        if let (Some(host), Version::HTTP_2) = (host, self.version) {
+            head.extensions.insert(OriginalHost(host));
+        }
+        let body = RequestBody::new(body, on_upgrade.as_ref());
+        let mut request = Request::from_parts(head, body);
+        let asked = match on_upgrade.zip(acceptances) {
+            Some((on_upgrade, acceptances)) => {
+                Some(self.ask(on_upgrade, acceptances, &mut request)?)
+            }
+            None => None,
+        };
+        let exchange = Exchange {
+            version,
+            asked,
+            via: self.via.clone(),
+            in_details,
+        };
+        Ok((request, exchange))
+    }
+
+    /// The fields of a request, from those it came with.
+    fn rewrite(&self, head: Head<'_>, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        let trailers = hop::takes_trailers(headers);
+        hop::strip(headers);
+        self.forwarded.write(&head, host, headers);
+        if let Some(via) = &self.via {
+            hop::append_via(headers, head.version, via);
+        }
+        if self.version == Version::HTTP_2 {
+            headers.remove(HOST);
+        } else {
+            join_cookies(headers);
+            if let Some(host) = host {
+                headers.insert(HOST, host.clone());
+            }
+        }
+        if trailers {
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+            if self.version != Version::HTTP_2 {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+            }
+        }
+    }
+
+    /// Offers the upstream what was let through, in the form of its version.
+    fn ask<B>(
+        &self,
+        on_upgrade: OnUpgrade,
+        mut acceptances: Vec<Acceptance>,
+        request: &mut Request<RequestBody<B>>,
+    ) -> Result<Asked, TunnelError> {
+        let form = if self.version == Version::HTTP_2 {
+            acceptances.truncate(1);
+            connect(&acceptances, request)?
+        } else {
+            upgrade(&acceptances, request)?
+        };
+        for acceptance in &acceptances {
+            acceptance.restrict_subprotocols(request.headers_mut());
+        }
+        let headers = request.headers();
+        Ok(Asked::new(on_upgrade, form, acceptances, headers))
+    }
+}
+
+/// RFC 9110 7.8: all in one list, in the order that decides.
+fn upgrade<B>(
+    acceptances: &[Acceptance],
+    request: &mut Request<RequestBody<B>>,
+) -> Result<AskedBy, TunnelError> {
+    if *request.method() == Method::CONNECT {
+        *request.method_mut() = Method::GET;
+    }
+    let names: Vec<_> = acceptances.iter().map(|a| a.protocol().as_str()).collect();
+    let names = HeaderValue::try_from(names.join(", ")).map_err(|_| no_protocol())?;
+    let key = match acceptances.iter().find(|a| a.is_websocket()) {
+        Some(acceptance) => Some(key(acceptance)?),
+        None => None,
+    };
+    let headers = request.headers_mut();
+    let connection = if headers.contains_key(header::TE) {
+        HeaderValue::from_static("upgrade, te")
+    } else {
+        HeaderValue::from_static("upgrade")
+    };
+    headers.insert(header::CONNECTION, connection);
+    headers.insert(header::UPGRADE, names);
+    if let Some(value) = key.and_then(Key::to_value) {
+        headers.insert(header::SEC_WEBSOCKET_KEY, value);
+    }
+    Ok(AskedBy::Upgrade { key })
+}
+
+/// The client's own, so that what answers it is the same on both sides; or one that is made, where
+/// the client sent none.
+fn key(acceptance: &Acceptance) -> Result<Key, TunnelError> {
+    if let Some(key) = acceptance.key() {
+        return Ok(key);
+    }
+    Key::random().map_err(|error| {
+        let hint = "no random octets could be had for a `Sec-WebSocket-Key`";
+        TunnelError::new(TunnelErrorKind::Unreachable, hint).with_source(error.into())
+    })
+}
+
+/// RFC 8441 4 and 5: one protocol, and no key.
+fn connect<B>(
+    acceptances: &[Acceptance],
+    request: &mut Request<RequestBody<B>>,
+) -> Result<AskedBy, TunnelError> {
+    let acceptance = acceptances.first().ok_or_else(no_protocol)?;
+    if acceptance.content().is_some() {
+        let hint = "an offer with content cannot be forwarded over HTTP/2, where it is a CONNECT";
+        return Err(TunnelError::new(TunnelErrorKind::Content, hint));
+    }
+    *request.method_mut() = Method::CONNECT;
+    let protocol = Protocol::from(acceptance.protocol().as_str());
+    request.extensions_mut().insert(protocol);
+    request.headers_mut().remove(header::CONTENT_LENGTH);
+    request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
+    Ok(AskedBy::Connect)
+}
+
+/// The one host that a request is for: that of its target, or of `Host` (RFC 9112 3.2).
+fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, TunnelError> {
+    let head = Head::from(request);
+    let line = head.headers.get(HOST);
+    if head.version < Version::HTTP_11 && line.is_none() {
+        return Ok(None);
+    }
+    let fields = Fields::read(head.headers);
+    let host = HostPort::of_request(&fields, &head).map_err(|refusal| {
+        let hint = "the request has not exactly one valid host";
+        TunnelError::new(TunnelErrorKind::Host, hint).with_source(refusal.into())
+    })?;
+    // The line itself where it is the one, which costs no copy.
+    match line.filter(|line| line.as_bytes() == host.text) {
+        Some(line) => Ok(Some(line.clone())),
+        None => Ok(HeaderValue::from_bytes(host.text).ok()),
+    }
+}
+
+/// The upstream's scheme and authority, with the request's path behind the upstream's own.
+fn target(upstream: Uri, requested: &Uri) -> Result<Uri, TunnelError> {
+    let mut target = uri::Parts::default();
+    let prefix = upstream.path().trim_end_matches('/').to_owned();
+    let path = requested.path_and_query();
+    target.path_and_query = match path {
+        // `OPTIONS *`, which no absolute target can say.
+        Some(path) if path.as_str() == "*" => None,
+        Some(path) if prefix.is_empty() => Some(path.clone()),
+        Some(path) => PathAndQuery::try_from(format!("{prefix}{path}")).ok(),
+        None => None,
+    };
+    let upstream = upstream.into_parts();
+    (target.scheme, target.authority) = (upstream.scheme, upstream.authority);
+    if target.path_and_query.is_none() {
+        let root = PathAndQuery::from_static("/");
+        target.path_and_query = Some(root);
+    }
+    Uri::from_parts(target).map_err(|error| {
+        let hint = "the upstream that was chosen has no scheme or no authority";
+        TunnelError::new(TunnelErrorKind::NoUpstream, hint).with_source(error.into())
+    })
+}
+
+#[cold]
+fn not_a_tunnel() -> TunnelError {
+    let hint = "this is a reverse proxy: a CONNECT needs a `:protocol` that is forwarded here";
+    TunnelError::new(TunnelErrorKind::Connect, hint)
+}
+
+#[cold]
+fn no_protocol() -> TunnelError {
+    let hint = "the offer names no protocol that can be forwarded";
+    TunnelError::new(TunnelErrorKind::Switch, hint)
+}
