@@ -106,13 +106,21 @@ impl Forwarded {
         self
     }
 
-    /// Writes the fields for the upstream, from the request as it came in.
-    pub(super) fn write(
-        &self,
-        head: &Head<'_>,
-        host: Option<&HeaderValue>,
-        headers: &mut HeaderMap,
-    ) {
+    /// What there is to tell of a request, as it came in.
+    pub(super) fn read(&self, head: &Head<'_>) -> Told {
+        let address = match &self.form {
+            Form::Strip | Form::Pass => None,
+            Form::XForwarded(address) | Form::Rfc7239(address) => address(head),
+        };
+        let proto = self.is_tls.as_ref().map(|is_tls| {
+            let is_tls = is_tls(head);
+            if is_tls { "https" } else { "http" }
+        });
+        Told { address, proto }
+    }
+
+    /// Writes the fields for the upstream.
+    pub(super) fn write(&self, told: &Told, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if matches!(self.form, Form::Pass) {
             return;
         }
@@ -121,62 +129,55 @@ impl Forwarded {
                 headers.remove(name);
             }
         }
-        let proto = self.is_tls.as_ref().map(|is_tls| {
-            let is_tls = is_tls(head);
-            if is_tls { "https" } else { "http" }
-        });
         match &self.form {
             Form::Strip | Form::Pass => {}
-            Form::XForwarded(address) => x_forwarded(headers, address(head), host, proto),
-            Form::Rfc7239(address) => rfc7239(headers, address(head), host, proto),
+            Form::XForwarded(_) => told.x_forwarded(host, headers),
+            Form::Rfc7239(_) => told.rfc7239(host, headers),
         }
     }
 }
 
-fn x_forwarded(
-    headers: &mut HeaderMap,
+/// What is told of one client.
+#[derive(Debug)]
+pub(super) struct Told {
     address: Option<IpAddr>,
-    host: Option<&HeaderValue>,
     proto: Option<&'static str>,
-) {
-    if let Some(Ok(address)) = address.map(|address| HeaderValue::try_from(address.to_string())) {
-        headers.append(X_FORWARDED_FOR, address);
-    }
-    // Of these the first proxy knows better.
-    if let Some(host) = host {
-        headers
-            .entry(X_FORWARDED_HOST)
-            .or_insert_with(|| host.clone());
-    }
-    if let Some(proto) = proto {
-        let proto = HeaderValue::from_static(proto);
-        headers.entry(X_FORWARDED_PROTO).or_insert(proto);
-    }
 }
 
-fn rfc7239(
-    headers: &mut HeaderMap,
-    address: Option<IpAddr>,
-    host: Option<&HeaderValue>,
-    proto: Option<&'static str>,
-) {
-    let mut element = match address {
-        Some(IpAddr::V4(address)) => format!("for={address}"),
-        Some(IpAddr::V6(address)) => format!("for=\"[{address}]\""),
-        None => "for=unknown".to_owned(),
-    };
-    if let Some(Ok(host)) = host.map(HeaderValue::to_str) {
-        if is_token(host.as_bytes()) {
-            element.push_str(&format!(";host={host}"));
-        } else if !host.contains(['"', '\\']) {
-            element.push_str(&format!(";host=\"{host}\""));
+impl Told {
+    fn x_forwarded(&self, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        let address = self.address.map(|address| address.to_string());
+        if let Some(Ok(address)) = address.map(HeaderValue::try_from) {
+            headers.append(X_FORWARDED_FOR, address);
+        }
+        // Of these the first proxy knows better.
+        if let Some(host) = host {
+            let told = headers.entry(X_FORWARDED_HOST);
+            told.or_insert_with(|| host.clone());
+        }
+        if let Some(proto) = self.proto {
+            let proto = HeaderValue::from_static(proto);
+            headers.entry(X_FORWARDED_PROTO).or_insert(proto);
         }
     }
-    if let Some(proto) = proto {
-        element.push_str(&format!(";proto={proto}"));
-    }
-    if let Ok(element) = HeaderValue::try_from(element) {
-        headers.append(header::FORWARDED, element);
+
+    fn rfc7239(&self, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        let mut element = match self.address {
+            Some(IpAddr::V4(address)) => format!("for={address}"),
+            Some(IpAddr::V6(address)) => format!("for=\"[{address}]\""),
+            None => "for=unknown".to_owned(),
+        };
+        // A host has no octet that would need an escape.
+        if let Some(Ok(host)) = host.map(HeaderValue::to_str) {
+            let quote = if is_token(host.as_bytes()) { "" } else { "\"" };
+            element.push_str(&format!(";host={quote}{host}{quote}"));
+        }
+        if let Some(proto) = self.proto {
+            element.push_str(&format!(";proto={proto}"));
+        }
+        if let Ok(element) = HeaderValue::try_from(element) {
+            headers.append(header::FORWARDED, element);
+        }
     }
 }
 
@@ -236,7 +237,8 @@ mod tests {
         let request = request.body(()).unwrap();
         let mut headers: HeaderMap = request.headers().clone();
         let host = HeaderValue::from_static("a.example:80");
-        forwarded.write(&Head::from(&request), Some(&host), &mut headers);
+        let told = forwarded.read(&Head::from(&request));
+        forwarded.write(&told, Some(&host), &mut headers);
         let mut written: Vec<_> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))

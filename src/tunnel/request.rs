@@ -1,8 +1,9 @@
 //! The request that goes to an upstream.
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Uri, Version,
+    HeaderValue, Method, Request, Uri, Version,
     header::{self, HOST},
+    request::Parts,
     uri::{self, PathAndQuery},
 };
 use hyper::ext::Protocol;
@@ -11,14 +12,13 @@ use super::{
     body::RequestBody,
     error::{TunnelError, TunnelErrorKind},
     exchange::{Asked, AskedBy, Exchange},
-    forwarded::Forwarded,
+    forwarded::{Forwarded, Told},
     hop,
 };
 use crate::{
     fields::Fields,
     head::Head,
     negotiate::{Acceptance, join_cookies},
-    refusal::accepts_details,
     upgrade::OnUpgrade,
     websocket::{HostPort, Key},
 };
@@ -46,21 +46,20 @@ impl Manner {
         &self,
         mut request: Request<B>,
         upstream: Uri,
+        in_details: bool,
     ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError> {
         let on_upgrade = OnUpgrade::take(&mut request);
         if *request.method() == Method::CONNECT && on_upgrade.is_none() {
             return Err(not_a_tunnel());
         }
         let host = host(&request)?;
-        let in_details = accepts_details(request.headers());
         let acceptances = on_upgrade.as_ref().map(|on| on.alternatives(&request));
         let version = request.version();
+        let told = self.forwarded.read(&Head::from(&request));
 
-        let mut headers = request.headers().clone();
-        self.rewrite(Head::from(&request), host.as_ref(), &mut headers);
         let (mut head, body) = request.into_parts();
+        self.rewrite(&mut head, &told, host.as_ref());
         head.uri = target(upstream, &head.uri)?;
-        head.headers = headers;
         head.version = self.version;
         head.extensions.remove::<Protocol>();
         if let (Some(host), Version::HTTP_2) = (host, self.version) {
@@ -84,10 +83,11 @@ impl Manner {
     }
 
     /// The fields of a request, from those it came with.
-    fn rewrite(&self, head: Head<'_>, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    fn rewrite(&self, head: &mut Parts, told: &Told, host: Option<&HeaderValue>) {
+        let headers = &mut head.headers;
         let trailers = hop::takes_trailers(headers);
         hop::strip(headers);
-        self.forwarded.write(&head, host, headers);
+        self.forwarded.write(told, host, headers);
         if let Some(via) = &self.via {
             hop::append_via(headers, head.version, via);
         }

@@ -181,7 +181,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let in_details = accepts_details(request.headers());
-        match self.prepare(request) {
+        match self.prepare(request, in_details) {
             Ok((request, exchange)) => {
                 TunnelFuture::new(self.client.call(request), exchange, self.timeout)
             }
@@ -194,6 +194,7 @@ impl<C, U: Upstream> Tunnel<C, U> {
     fn prepare<B>(
         &self,
         request: Request<B>,
+        in_details: bool,
     ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -202,6 +203,6 @@ impl<C, U: Upstream> Tunnel<C, U> {
             let hint = "no upstream is there to answer this request";
             return Err(TunnelError::new(TunnelErrorKind::NoUpstream, hint));
         };
-        self.manner.forward(request, upstream)
+        self.manner.forward(request, upstream, in_details)
     }
 }

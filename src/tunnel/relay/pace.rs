@@ -1,43 +1,114 @@
-//! `Pace`: whether a direction is busy enough to be worth a pipe.
+//! `Pace`: how much a direction moves at a time, by how much there is.
+//!
+//! ```text
+//! Slow ──full reads──▶ Fast ──full reads──▶ Steady
+//!   ▲                    │                    │
+//!   └── a read that brought little ───────────┘
+//! ```
 
-use super::scratch;
+use super::scratch::Size;
 
-/// How much comes at a time.
-#[derive(Debug)]
+/// How much a direction moves at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// Reads in a row that brought all they had room for; none is counted once it is known that no
-    /// pipe can be had.
-    full: Option<u8>,
+    speed: Speed,
+    /// Reads in a row that brought all they had room for.
+    full: u8,
+    top: Speed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speed {
+    /// Little comes: a small buffer will do.
+    Slow,
+    /// Small reads are full: a large buffer saves calls.
+    Fast,
+    /// So are large ones: the kernel can do it alone, between two sockets.
+    Steady,
 }
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self { full: Some(0) }
-    }
-
-    /// Takes note of what a read brought.
-    pub(super) fn count(&mut self, length: usize) {
-        if let Some(full) = &mut self.full {
-            *full = if length >= scratch::SIZE {
-                full.saturating_add(1)
-            } else if length < SLOW {
-                0
-            } else {
-                *full
-            };
+        Self {
+            speed: Speed::Slow,
+            full: 0,
+            top: Speed::Steady,
         }
     }
 
-    pub(super) fn is_fast(&self) -> bool {
-        self.full.is_some_and(|full| full >= FAST)
+    pub(super) const fn speed(self) -> Speed {
+        self.speed
     }
 
-    pub(super) const fn give_up(&mut self) {
-        self.full = None;
+    /// Takes note of what was read.
+    pub(super) const fn count(&mut self, length: usize) {
+        if length < Size::Small.octets() {
+            self.speed = Speed::Slow;
+            self.full = 0;
+            return;
+        }
+        let (next, after, room) = match self.speed {
+            Speed::Slow => (Speed::Fast, 2, Size::Small),
+            Speed::Fast => (self.top, 16, Size::Large),
+            Speed::Steady => return,
+        };
+        if length < room.octets() {
+            self.full = 0;
+            return;
+        }
+        self.full += 1;
+        if self.full == after {
+            self.speed = next;
+            self.full = 0;
+        }
+    }
+
+    /// The kernel cannot do it alone after all.
+    pub(super) const fn limit(&mut self) {
+        self.top = Speed::Fast;
+        self.speed = Speed::Fast;
+        self.full = 0;
     }
 }
 
-/// So many full reads, and it is fast.
-const FAST: u8 = 2;
-/// One read of less, and it is not.
-const SLOW: usize = 16 << 10;
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Size, Speed};
+
+    #[track_caller]
+    fn counts(reads: &[(usize, usize)], expected: Speed) {
+        let mut pace = Pace::new();
+        for (times, length) in reads {
+            for _ in 0..*times {
+                pace.count(*length);
+            }
+        }
+        assert_eq!(pace.speed(), expected, "{reads:?}");
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_do_is_not_tried_again() {
+        let mut pace = Pace::new();
+        pace.limit();
+        for _ in 0..1000 {
+            pace.count(Size::Large.octets());
+        }
+        assert_eq!(pace.speed(), Speed::Fast);
+    }
+
+    #[test]
+    fn full_reads_make_it_faster_and_a_small_one_slow_again() {
+        let (small, large) = (Size::Small.octets(), Size::Large.octets());
+        counts(&[(1000, small - 1)], Speed::Slow);
+        counts(&[(1, small)], Speed::Slow);
+        counts(&[(2, small)], Speed::Fast);
+        counts(&[(2, small), (15, large)], Speed::Fast);
+        counts(&[(2, small), (16, large)], Speed::Steady);
+        counts(
+            &[(2, small), (15, large), (1, small), (15, large)],
+            Speed::Fast,
+        );
+        counts(&[(2, small), (16, large), (1000, small)], Speed::Steady);
+        counts(&[(2, small), (16, large), (1, 1)], Speed::Slow);
+    }
+}

@@ -14,7 +14,12 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{pace::Pace, scratch::Scratch, splice::Pipe, tcp::Tcp};
+use super::{
+    pace::{Pace, Speed},
+    scratch::{Scratch, Size},
+    splice::Pipe,
+    tcp::Tcp,
+};
 use crate::{
     lifetime::Direction,
     upgrade::{Io, Upgraded},
@@ -143,10 +148,10 @@ impl Pump {
         to: &mut impl End,
     ) -> Result<(), Halt> {
         self.write(cx, to)?;
-        let read = if self.pace.is_fast() && from.is_tcp() && to.is_tcp() {
-            self.fill(cx, from)
-        } else {
-            self.read(cx, from)
+        let read = match self.pace.speed() {
+            Speed::Slow => self.read(cx, from, Size::Small),
+            Speed::Steady if from.is_tcp() && to.is_tcp() => self.fill(cx, from),
+            Speed::Fast | Speed::Steady => self.read(cx, from, Size::Large),
         };
         match read {
             Poll::Ready(Ok(0)) => {
@@ -195,8 +200,13 @@ impl Pump {
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>, from: &mut impl End) -> Poll<io::Result<usize>> {
-        let mut scratch = Scratch::take();
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut impl End,
+        size: Size,
+    ) -> Poll<io::Result<usize>> {
+        let mut scratch = Scratch::take(size);
         let room = scratch.as_mut();
         let length = ready!(from.operate(cx, Direction::Read, |io, cx| {
             let mut room = ReadBuf::new(room);
@@ -209,19 +219,38 @@ impl Pump {
 
     fn fill(&mut self, cx: &mut Context<'_>, from: &mut impl End) -> Poll<io::Result<usize>> {
         if !matches!(self.held, Held::Pipe(_)) {
-            let Some(pipe) = Pipe::take() else {
-                self.pace.give_up();
-                return self.read(cx, from);
-            };
-            self.held = Held::Pipe(pipe);
+            self.held = Pipe::take().map_or(Held::Nothing, Held::Pipe);
         }
         let Held::Pipe(pipe) = &mut self.held else {
-            return Poll::Ready(Ok(0));
+            return self.read_instead(cx, from);
         };
-        from.operate(cx, Direction::Read, |io, cx| match tcp(io) {
-            Some(from) => pipe.poll_fill(from, cx).map_ok(Some),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        })
+        let mut can_splice = true;
+        let filled = from.operate(cx, Direction::Read, |io, cx| {
+            let filled = match tcp(io) {
+                Some(from) => pipe.poll_fill(from, cx),
+                None => Poll::Ready(Err(io::ErrorKind::InvalidInput.into())),
+            };
+            can_splice = !is_impossible(&filled);
+            if can_splice {
+                filled.map_ok(Some)
+            } else {
+                Poll::Ready(Ok(None))
+            }
+        });
+        if can_splice {
+            filled
+        } else {
+            self.read_instead(cx, from)
+        }
+    }
+
+    fn read_instead(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut impl End,
+    ) -> Poll<io::Result<usize>> {
+        self.pace.limit();
+        self.read(cx, from, Size::Large)
     }
 
     /// Nothing comes: what was written goes out, and nothing is held meanwhile.
@@ -255,10 +284,15 @@ impl Pump {
     }
 }
 
+/// Whether the kernel moves no bytes between such sockets.
+fn is_impossible(filled: &Poll<io::Result<usize>>) -> bool {
+    matches!(filled, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidInput)
+}
+
 /// The socket of a connection, if that is what it is, and nothing was read ahead of it.
 fn tcp(io: &Io) -> Option<&Tcp> {
     io.inner::<Tcp>().filter(|tcp| tcp.is_bare())
 }
 
 /// How many reads and writes a direction may do before others have their turn.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 64;

@@ -126,6 +126,6 @@ thread_local! {
 }
 
 /// How much a pipe is asked to hold.
-const SIZE: usize = 256 << 10;
+const SIZE: usize = 1 << 20;
 /// Pipes that a thread keeps when nobody needs them.
 const KEPT: usize = 4;

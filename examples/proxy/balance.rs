@@ -1,0 +1,169 @@
+//! `Balance`: a client that sends to several upstreams in turn, and leaves out those that are dead.
+
+use std::{
+    error::Error,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use tower::{Service, ServiceExt};
+use tower_upgrade::tunnel::RequestBody;
+
+/// What is sent to an upstream.
+pub(crate) type Content = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
+
+/// How long an upstream that could not be reached is left out.
+const PAUSE: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+pub(crate) struct Balance<C> {
+    client: C,
+    upstreams: Arc<Upstreams>,
+}
+
+struct Upstreams {
+    all: Vec<Upstream>,
+    next: AtomicUsize,
+}
+
+struct Upstream {
+    uri: Uri,
+    dead_until: Mutex<Option<Instant>>,
+}
+
+impl<C> Balance<C> {
+    pub(crate) fn new(client: C, upstreams: &[Uri]) -> Self {
+        let alive = |uri: &Uri| Upstream {
+            uri: uri.clone(),
+            dead_until: Mutex::new(None),
+        };
+        let upstreams = Upstreams {
+            all: upstreams.iter().map(alive).collect(),
+            next: AtomicUsize::new(0),
+        };
+        Self {
+            client,
+            upstreams: Arc::new(upstreams),
+        }
+    }
+}
+
+impl<C> Service<Request<RequestBody<Incoming>>> for Balance<C>
+where
+    C: Service<Request<Content>, Response = Response<Incoming>, Error: Into<AnyError>>
+        + Clone
+        + Send
+        + 'static,
+    C::Future: Send,
+{
+    type Response = Response<Incoming>;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, AnyError>> + Send>>;
+
+    /// Each client that is sent by is asked in its own turn.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody<Incoming>>) -> Self::Future {
+        Box::pin(send(
+            self.client.clone(),
+            Arc::clone(&self.upstreams),
+            request,
+        ))
+    }
+}
+
+/// Sends a request to the next upstream, and to those behind it for as long as none can be reached.
+async fn send<C>(
+    client: C,
+    upstreams: Arc<Upstreams>,
+    request: Request<RequestBody<Incoming>>,
+) -> Result<Response<Incoming>, AnyError>
+where
+    C: Service<Request<Content>, Response = Response<Incoming>, Error: Into<AnyError>> + Clone,
+{
+    let (head, body) = request.into_parts();
+    // Content is gone with the first that it was given to.
+    let can_repeat = body.is_end_stream();
+    let mut content = Some(body.map_err(io::Error::other).boxed_unsync());
+    let mut failed = AnyError::from("no upstream was given");
+    for upstream in upstreams.in_turn() {
+        let content = content.take().unwrap_or_else(nothing);
+        let request = upstream.address(head.clone(), content)?;
+        match client.clone().oneshot(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => failed = error.into(),
+        }
+        if !was_never_connected(&*failed) {
+            break;
+        }
+        upstream.leave_out();
+        if !can_repeat {
+            break;
+        }
+    }
+    Err(failed)
+}
+
+fn nothing() -> Content {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+impl Upstreams {
+    /// All of them from the next on, those that seem dead last.
+    fn in_turn(&self) -> Vec<&Upstream> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        let (before, from) = self.all.split_at(first);
+        let mut all: Vec<_> = from.iter().chain(before).collect();
+        all.sort_by_key(|upstream| upstream.is_dead());
+        all
+    }
+}
+
+impl Upstream {
+    fn is_dead(&self) -> bool {
+        let until = self
+            .dead_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| until > Instant::now())
+    }
+
+    fn leave_out(&self) {
+        let mut until = self
+            .dead_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *until = Some(Instant::now() + PAUSE);
+    }
+
+    fn address(&self, mut head: Parts, content: Content) -> Result<Request<Content>, AnyError> {
+        let mut uri = head.uri.into_parts();
+        uri.authority = self.uri.authority().cloned();
+        head.uri = Uri::from_parts(uri)?;
+        Ok(Request::from_parts(head, content))
+    }
+}
+
+/// Whether an error says that nobody was there, so that nobody has seen the request.
+fn was_never_connected(error: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<legacy::Error>() {
+        return error.is_connect();
+    }
+    // What `Http2` fails with before it has a connection.
+    error.downcast_ref::<io::Error>().is_some()
+}
