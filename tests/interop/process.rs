@@ -32,10 +32,18 @@ impl Server {
         Self::listening("graceful", &[]).await
     }
 
+    pub(crate) async fn proxy(args: &[&str]) -> Self {
+        Self::started("proxy", "--listen", args).await
+    }
+
     async fn listening(name: &str, args: &[&str]) -> Self {
+        Self::started(name, "--addr", args).await
+    }
+
+    async fn started(name: &str, at: &str, args: &[&str]) -> Self {
         let program = example(name);
         let mut command = Command::new(&program);
-        command.args(["--addr", "127.0.0.1:0"]).args(args);
+        command.args([at, "127.0.0.1:0"]).args(args);
         let (child, stdout) = spawn(&mut command);
         let mut lines = BufReader::new(stdout).lines();
         let first = within(30, "the first line of the example", lines.next_line()).await;
@@ -62,12 +70,17 @@ impl Server {
     }
 
     /// Waits until it ends by itself, and returns its exit code and the last line it wrote.
-    pub(crate) async fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) async fn end(self) -> (Option<i32>, String) {
+        let (code, mut said) = self.end_with_all().await;
+        (code, said.pop().unwrap_or_default())
+    }
+
+    /// The same, with all it wrote since it listened.
+    pub(crate) async fn end_with_all(mut self) -> (Option<i32>, Vec<String>) {
         let status = within(30, "the end of the example", self.child.wait()).await;
         let said = within(30, "the rest of its output", self.said).await;
-        let last = said.expect("nobody aborts that").pop();
         let status = status.expect("it can be waited for");
-        (status.code(), last.unwrap_or_default())
+        (status.code(), said.expect("nobody aborts that"))
     }
 
     /// Returns the address of a path with the scheme that the server named.

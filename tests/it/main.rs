@@ -39,6 +39,7 @@ mod origins;
 mod outcome;
 mod promises;
 mod properties;
+mod proxy;
 mod random_bytes;
 mod raw_handlers;
 mod readiness;
