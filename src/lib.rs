@@ -123,6 +123,6 @@ pub use self::{
 };
 
 /// The README's examples, compiled with the tests.
-#[cfg(all(doctest, feature = "axum", feature = "testing"))]
+#[cfg(all(doctest, feature = "axum", feature = "testing", feature = "tunnel"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -39,7 +39,8 @@ use crate::{body::ResponseBody, head::Head, refusal::accepts_details};
 ///    [`forwarded`](Self::forwarded) says otherwise; [`via`](Self::via) adds `Via`.
 /// 4. `Host` is the one the client asked for; towards HTTP/2 see [`OriginalHost`](super::OriginalHost).
 /// 5. An offer that the layer let through is made to the upstream, as the
-///    [module](super#the-way-of-an-upgrade) tells. Without a layer there are none.
+///    [module](super#the-way-of-an-upgrade) tells. Without a layer there are none, nor behind one that
+///    leaves the server's handle to others by [`hand_over_raw`](crate::Policy::hand_over_raw).
 /// 6. Content is streamed both ways. That of an offer is read to its end before it can be accepted.
 /// 7. From the answer the same fields are taken off. On a 426 to HTTP/1.1 `Upgrade` stays, but for `h2c`.
 ///
@@ -97,8 +98,8 @@ impl<C, U> Tunnel<C, U> {
     /// Sets the version of HTTP that the upstream is spoken to in: 1.1, which it is unless this is set, or
     /// 2, where offers become extended CONNECTs ([RFC 8441]).
     ///
-    /// The client must speak it: one of hyper-util's needs `http2_only(true)` for HTTP/2, or a connector that
-    /// negotiates it. The upstream must have extended CONNECT enabled.
+    /// The client must speak it and nothing else: one of hyper-util's needs `http2_only(true)` for HTTP/2, and
+    /// no connector that negotiates HTTP/2 for HTTP/1.1. The upstream must have extended CONNECT enabled.
     ///
     /// # Panics
     ///
