@@ -4,7 +4,11 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -17,6 +21,7 @@ pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         kind: Kind<B>,
+        progress: Option<Progress>,
     }
 }
 
@@ -30,7 +35,11 @@ pin_project! {
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(body: B, on_upgrade: Option<&OnUpgrade>) -> Self {
+    pub(super) fn new(body: B, on_upgrade: Option<&OnUpgrade>) -> (Self, Option<Progress>)
+    where
+        B: Body,
+    {
+        let progress = (!body.is_end_stream()).then(Progress::default);
         let with_content = on_upgrade.filter(|on| on.acceptance().content().is_some());
         let kind = match with_content {
             Some(on_upgrade) => Kind::Content {
@@ -38,7 +47,21 @@ impl<B> RequestBody<B> {
             },
             None => Kind::Plain { body },
         };
-        Self { kind }
+        let body = Self {
+            kind,
+            progress: progress.clone(),
+        };
+        (body, progress)
+    }
+}
+
+/// Whether content has moved since this was last asked.
+#[derive(Clone, Default)]
+pub(super) struct Progress(Arc<AtomicBool>);
+
+impl Progress {
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -54,12 +77,17 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
-        match self.project().kind.project() {
+        let this = self.project();
+        let frame = ready!(match this.kind.project() {
             KindProj::Plain { body } => body
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
             KindProj::Content { body } => body.poll_frame(cx),
+        });
+        if let Some(Progress(moved)) = this.progress {
+            moved.store(true, Ordering::Relaxed);
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use http_body_util::LengthLimitError;
 
 use crate::refusal::Problem;
 
@@ -25,6 +26,10 @@ pub struct TunnelError {
 pub enum TunnelErrorKind {
     /// The request has not exactly one valid host. 400.
     Host,
+    /// The request's path is too long behind that of the upstream. 414.
+    TooLong,
+    /// The offer has more content than its protocol allows. 413.
+    ContentTooLarge,
     /// The request is a CONNECT without a protocol, for which a reverse proxy is the wrong address. 501.
     Connect,
     /// The offer has content, which cannot go with the extended CONNECT of an HTTP/2 upstream. 501.
@@ -55,6 +60,8 @@ impl TunnelErrorKind {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Host => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::URI_TOO_LONG,
+            Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Connect | Self::Content => StatusCode::NOT_IMPLEMENTED,
             Self::NoUpstream => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -73,6 +80,8 @@ impl TunnelErrorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::TooLong => "too-long",
+            Self::ContentTooLarge => "content-too-large",
             Self::Connect => "connect",
             Self::Content => "content",
             Self::NoUpstream => "no-upstream",
@@ -90,7 +99,10 @@ impl TunnelErrorKind {
     /// Returns whether the upstream is at fault, or the way to it.
     #[must_use]
     pub const fn is_upstream_fault(self) -> bool {
-        !matches!(self, Self::Host | Self::Connect | Self::Content)
+        !matches!(
+            self,
+            Self::Host | Self::TooLong | Self::ContentTooLarge | Self::Connect | Self::Content
+        )
     }
 }
 
@@ -113,7 +125,10 @@ impl TunnelError {
     /// What the client service fails with instead of an answer.
     #[cold]
     pub(super) fn of_client(error: Box<dyn Error + Send + Sync>) -> Self {
-        let (kind, hint) = if is_connect(&*error) {
+        let (kind, hint) = if any(&*error, <dyn Error>::is::<LengthLimitError>) {
+            let hint = "the offer has more content than its protocol allows";
+            (TunnelErrorKind::ContentTooLarge, hint)
+        } else if any(&*error, is_connect) {
             let hint = "no connection to the upstream could be made: nothing listens there, or the \
                         way to it is closed";
             (TunnelErrorKind::Unreachable, hint)
@@ -161,18 +176,22 @@ impl TunnelError {
     }
 }
 
-/// Whether an error, or what is behind it, says that there never was a connection.
-fn is_connect(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error, or one behind it, is such.
+fn any(error: &(dyn Error + 'static), is: impl Fn(&(dyn Error + 'static)) -> bool) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-            if error.is_connect() {
-                return true;
-            }
+        if is(error) {
+            return true;
         }
         next = error.source();
     }
     false
+}
+
+/// Whether it says that there never was a connection.
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<hyper_util::client::legacy::Error>();
+    error.is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 impl fmt::Display for TunnelError {

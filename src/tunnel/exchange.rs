@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Version, header};
 
+use super::body::Progress;
 use crate::{negotiate::Acceptance, upgrade::OnUpgrade, websocket::Key};
 
 /// What is kept of a request until its answer comes.
@@ -9,6 +10,8 @@ pub(super) struct Exchange {
     /// Of the client's side.
     pub(super) version: Version,
     pub(super) asked: Option<Asked>,
+    /// Of content that is on its way.
+    pub(super) progress: Option<Progress>,
     pub(super) via: Option<HeaderValue>,
     /// Whether the client reads problem details.
     pub(super) in_details: bool,

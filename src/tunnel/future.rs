@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     answer,
+    body::Progress,
     error::{TunnelError, TunnelErrorKind},
     exchange::Exchange,
     relay::Relay,
@@ -37,8 +38,9 @@ pin_project! {
     pub struct TunnelFuture<F> {
         #[pin]
         stage: Stage<F>,
+        timeout: Duration,
         #[pin]
-        timeout: Option<Sleep>,
+        late: Option<Sleep>,
         exchange: Option<Exchange>,
     }
 }
@@ -64,7 +66,8 @@ impl<F> TunnelFuture<F> {
         let deadline = Instant::now().checked_add(timeout);
         Self {
             stage: Stage::Asking { answer },
-            timeout: deadline.map(sleep_until),
+            timeout,
+            late: deadline.map(sleep_until),
             exchange: Some(exchange),
         }
     }
@@ -73,7 +76,8 @@ impl<F> TunnelFuture<F> {
         let response = Some(error.to_response(in_details));
         Self {
             stage: Stage::Failed { response },
-            timeout: None,
+            timeout: Duration::MAX,
+            late: None,
             exchange: None,
         }
     }
@@ -89,15 +93,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answered = match self.as_mut().poll_answer(cx) {
             Poll::Ready(answered) => answered,
-            Poll::Pending => {
-                let this = self.as_mut().project();
-                match this.timeout.as_pin_mut() {
-                    Some(timeout) => ready!(timeout.poll(cx)),
-                    None => return Poll::Pending,
-                }
-                let hint = "the upstream did not answer in time";
-                Err(TunnelError::new(TunnelErrorKind::TimedOut, hint))
-            }
+            Poll::Pending => Err(ready!(self.as_mut().poll_late(cx))),
         };
         Poll::Ready(Ok(answered.unwrap_or_else(|error| self.fail(&error))))
     }
@@ -155,6 +151,24 @@ where
                 (Err(error), _) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Waits until for as long as an answer may take neither it came nor content moved.
+    fn poll_late(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TunnelError> {
+        let this = self.project();
+        let Some(mut late) = this.late.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let progress = this.exchange.as_ref().and_then(|e| e.progress.as_ref());
+        loop {
+            ready!(late.as_mut().poll(cx));
+            match Instant::now().checked_add(*this.timeout) {
+                Some(later) if progress.is_some_and(Progress::take) => late.as_mut().reset(later),
+                _ => break,
+            }
+        }
+        let hint = "the upstream did not answer in time";
+        Poll::Ready(TunnelError::new(TunnelErrorKind::TimedOut, hint))
     }
 
     fn fail(self: Pin<&mut Self>, error: &TunnelError) -> Response<ResponseBody<R>> {

@@ -47,11 +47,12 @@ pub(super) fn append_via(headers: &mut HeaderMap, version: Version, name: &Heade
     }
 }
 
-static ONE_HOP: [HeaderName; 9] = [
+static ONE_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authentication-info"),
     HeaderName::from_static("proxy-authorization"),
     HeaderName::from_static("proxy-connection"),
     header::TE,
@@ -101,6 +102,7 @@ mod tests {
             "http2-settings",
             "keep-alive",
             "proxy-authenticate",
+            "proxy-authentication-info",
             "proxy-authorization",
             "proxy-connection",
             "te",

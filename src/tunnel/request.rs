@@ -4,8 +4,9 @@ use http::{
     HeaderValue, Method, Request, Uri, Version,
     header::{self, HOST},
     request::Parts,
-    uri::{self, PathAndQuery},
+    uri::PathAndQuery,
 };
+use http_body::Body;
 use hyper::ext::Protocol;
 
 use super::{
@@ -47,7 +48,10 @@ impl Manner {
         mut request: Request<B>,
         upstream: Uri,
         in_details: bool,
-    ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError> {
+    ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError>
+    where
+        B: Body,
+    {
         let on_upgrade = OnUpgrade::take(&mut request);
         if *request.method() == Method::CONNECT && on_upgrade.is_none() {
             return Err(not_a_tunnel());
@@ -65,7 +69,7 @@ impl Manner {
         if let (Some(host), Version::HTTP_2) = (host, self.version) {
             head.extensions.insert(OriginalHost(host));
         }
-        let body = RequestBody::new(body, on_upgrade.as_ref());
+        let (body, progress) = RequestBody::new(body, on_upgrade.as_ref());
         let mut request = Request::from_parts(head, body);
         let asked = match on_upgrade.zip(acceptances) {
             Some((on_upgrade, acceptances)) => {
@@ -76,6 +80,7 @@ impl Manner {
         let exchange = Exchange {
             version,
             asked,
+            progress,
             via: self.via.clone(),
             in_details,
         };
@@ -207,26 +212,31 @@ fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, TunnelError> {
 
 /// The upstream's scheme and authority, with the request's path behind the upstream's own.
 fn target(upstream: Uri, requested: &Uri) -> Result<Uri, TunnelError> {
-    let mut target = uri::Parts::default();
-    let prefix = upstream.path().trim_end_matches('/').to_owned();
-    let path = requested.path_and_query();
-    target.path_and_query = match path {
-        // `OPTIONS *`, which no absolute target can say.
-        Some(path) if path.as_str() == "*" => None,
-        Some(path) if prefix.is_empty() => Some(path.clone()),
-        Some(path) => PathAndQuery::try_from(format!("{prefix}{path}")).ok(),
-        None => None,
-    };
-    let upstream = upstream.into_parts();
-    (target.scheme, target.authority) = (upstream.scheme, upstream.authority);
-    if target.path_and_query.is_none() {
-        let root = PathAndQuery::from_static("/");
-        target.path_and_query = Some(root);
-    }
-    Uri::from_parts(target).map_err(|error| {
+    let path = path(upstream.path().trim_end_matches('/'), requested)?;
+    let mut target = upstream.into_parts();
+    if target.scheme.is_none() || target.authority.is_none() {
         let hint = "the upstream that was chosen has no scheme or no authority";
-        TunnelError::new(TunnelErrorKind::NoUpstream, hint).with_source(error.into())
-    })
+        return Err(TunnelError::new(TunnelErrorKind::NoUpstream, hint));
+    }
+    target.path_and_query = Some(path);
+    Uri::from_parts(target).map_err(|error| too_long().with_source(error.into()))
+}
+
+fn path(prefix: &str, requested: &Uri) -> Result<PathAndQuery, TunnelError> {
+    match requested.path_and_query() {
+        // `OPTIONS *`, which no absolute target can say.
+        Some(path) if path.as_str() == "*" => Ok(PathAndQuery::from_static("/")),
+        Some(path) if prefix.is_empty() => Ok(path.clone()),
+        Some(path) => PathAndQuery::try_from(format!("{prefix}{path}"))
+            .map_err(|error| too_long().with_source(error.into())),
+        None => Ok(PathAndQuery::from_static("/")),
+    }
+}
+
+#[cold]
+fn too_long() -> TunnelError {
+    let hint = "the request's path is too long behind that of the upstream";
+    TunnelError::new(TunnelErrorKind::TooLong, hint)
 }
 
 #[cold]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, Version};
+use http_body::Body;
 use tower_service::Service;
 
 use super::{
@@ -31,7 +32,8 @@ use crate::{body::ResponseBody, head::Head, refusal::accepts_details};
 /// # What is forwarded
 ///
 /// 1. A CONNECT that the layer did not let through is answered with 501, a request without exactly one host
-///    with 400, one for which no upstream is chosen with 503.
+///    with 400, one whose path is too long behind the upstream's with 414, one for which no upstream is chosen
+///    with 503.
 /// 2. The fields of one hop are taken off, over all their lines: those that `Connection` names, and
 ///    `Connection`, `Keep-Alive`, `Proxy-*`, `TE`, `Transfer-Encoding`, `Upgrade` and `HTTP2-Settings`. That trailers
 ///    are taken is passed on.
@@ -119,7 +121,8 @@ impl<C, U> Tunnel<C, U> {
     /// Answers with 504 where the upstream gave no head of an answer for so long, which is 60 s unless this
     /// is set; [`Duration::MAX`] waits for ever.
     ///
-    /// Making the connection counts. Content, and an upgraded connection, take as long as they take.
+    /// Making the connection counts. Content of the request starts it anew with every piece, and the answer's,
+    /// like an upgraded connection, takes as long as it takes.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -159,6 +162,7 @@ impl<C, U> Tunnel<C, U> {
 
 impl<C, U, B, R> Service<Request<B>> for Tunnel<C, U>
 where
+    B: Body,
     C: Service<Request<RequestBody<B>>, Response = Response<R>>,
     C::Error: Into<Box<dyn Error + Send + Sync>>,
     U: Upstream,
@@ -196,7 +200,10 @@ impl<C, U: Upstream> Tunnel<C, U> {
         &self,
         request: Request<B>,
         in_details: bool,
-    ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError> {
+    ) -> Result<(Request<RequestBody<B>>, Exchange), TunnelError>
+    where
+        B: Body,
+    {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }

@@ -85,12 +85,21 @@ impl ServerIo {
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let io = match self.0.into_inner().downcast::<TokioIo<T>>() {
-            Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+            Ok(parts) => return Ok((parts.io.into_inner(), released(parts.read_buf))),
             Err(io) => io,
         };
         match auto::upgrade::downcast::<TokioIo<T>>(io) {
-            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Ok(parts) => Ok((parts.io.into_inner(), released(parts.read_buf))),
             Err(io) => Err(Self(TokioIo::new(io))),
         }
+    }
+}
+
+/// Even when nothing is in it, it keeps the server's whole read buffer alive.
+fn released(read_buf: Bytes) -> Bytes {
+    if read_buf.is_empty() {
+        Bytes::new()
+    } else {
+        read_buf
     }
 }
