@@ -1,16 +1,32 @@
 //! A server that ends in good order, on axum's own `serve`.
 //!
 //! ```text
-//! cargo run --example graceful --features axum -- [--addr 127.0.0.1:3003]
+//! cargo run --example graceful --features axum -- [--addr 127.0.0.1:3003] [--notice SECONDS]
 //! ```
 //!
-//! `/ws` echoes messages over HTTP/1.1 and HTTP/2. At Ctrl-C or SIGTERM new offers are refused with 503,
-//! the WebSockets there are get the close 1001 and five seconds to answer it, and what became of them
-//! is printed.
+//! `/ws` echoes messages over HTTP/1.1 and HTTP/2, `/` is a page. At Ctrl-C or SIGTERM new offers are refused
+//! with 503, the WebSockets there are get the close 1001 and five seconds to answer it, and what became of
+//! them is printed.
+//!
+//! One of several behind a balancer is told so by `/health`: 200, and 503 from the signal on. With
+//! `--notice` everything else goes on as before for so long, until the balancer has seen it.
 
-use std::{error::Error, io, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::{Router, response::Response, routing::any};
+use axum::{
+    Router,
+    http::StatusCode,
+    response::Response,
+    routing::{any, get},
+};
 use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpListener, signal, time::sleep};
 use tokio_tungstenite::{
@@ -26,20 +42,24 @@ const OVERTIME: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let Some(addr) = addr(std::env::args().skip(1)) else {
-        eprintln!("usage: graceful [--addr HOST:PORT]");
+    let Some(options) = Options::parse(std::env::args().skip(1)) else {
+        eprintln!("usage: graceful [--addr HOST:PORT] [--notice SECONDS]");
         std::process::exit(2);
     };
     // Before anybody knows the address: until it is caught, a signal ends the process at once.
-    let stop = stop_signal()?;
-    let listener = TcpListener::bind(addr).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let signal = stop_signal()?;
+    let listener = TcpListener::bind(&options.addr).await?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
 
-    let drain = Drain::new();
+    let (drain, leaving) = (Drain::new(), Leaving::default());
+    let page = format!("served by {address}\n");
+    let app = app(drain.clone(), leaving.clone()).route("/", get(page));
+    let stop = leaving.after(signal, options.notice);
     // The drain comes to its end before axum closes the listener and the connections: who still
     // offers an upgrade is told 503, and not only cut off.
-    let server = axum::serve(listener, app(drain.clone()))
-        .with_graceful_shutdown(drain.clone().shutdown(stop, GRACE));
+    let server =
+        axum::serve(listener, app).with_graceful_shutdown(drain.clone().shutdown(stop, GRACE));
     tokio::select! {
         served = server.into_future() => served?,
         // Left alone, axum would wait for ever for a client that stops in the middle of a request.
@@ -49,9 +69,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn app(drain: Drain) -> Router {
+fn app(drain: Drain, leaving: Leaving) -> Router {
     let layer = UpgradeLayer::new(Policy::require(WebSocket::new())).drain(drain);
-    Router::new().route("/ws", any(ws).layer(layer))
+    Router::new()
+        .route("/health", get(async move || leaving.health()))
+        .route("/ws", any(ws).layer(layer))
+}
+
+/// Whether a balancer should send its clients elsewhere.
+#[derive(Clone, Default)]
+struct Leaving(Arc<AtomicBool>);
+
+impl Leaving {
+    fn health(&self) -> (StatusCode, &'static str) {
+        if self.0.load(Ordering::Relaxed) {
+            (StatusCode::SERVICE_UNAVAILABLE, "leaving\n")
+        } else {
+            (StatusCode::OK, "well\n")
+        }
+    }
+
+    /// Waits for the signal, says so, and waits until the balancer has seen it.
+    async fn after(self, signal: impl Future<Output = ()>, notice: Duration) {
+        signal.await;
+        self.0.store(true, Ordering::Relaxed);
+        sleep(notice).await;
+    }
 }
 
 async fn ws(upgrade: OnUpgrade) -> Response {
@@ -120,10 +163,26 @@ async fn overdue(drain: &Drain) {
     sleep(OVERTIME).await;
 }
 
-fn addr(mut arguments: impl Iterator<Item = String>) -> Option<String> {
-    match arguments.next() {
-        None => Some("127.0.0.1:3003".into()),
-        Some(flag) if flag == "--addr" => arguments.next(),
-        Some(_) => None,
+struct Options {
+    addr: String,
+    notice: Duration,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut options = Self {
+            addr: "127.0.0.1:3003".into(),
+            notice: Duration::ZERO,
+        };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--addr" => options.addr = arguments.next()?,
+                "--notice" => {
+                    options.notice = Duration::from_secs(arguments.next()?.parse().ok()?);
+                }
+                _ => return None,
+            }
+        }
+        Some(options)
     }
 }

@@ -124,3 +124,47 @@ async fn ctrl_c_ends_them_too() {
         ends(server, report).await;
     }
 }
+
+/// Asks a page of a server, on a connection of its own.
+async fn get(server: &Server, path: &str) -> wire::Response {
+    let mut client = wire::Client::connect(address(server)).await;
+    client.ask(&Request::get(path)).await
+}
+
+#[tokio::test]
+async fn a_balancer_is_told_from_the_signal_on() {
+    // "`/health`: 200, and 503 from the signal on". The page is served as long as the drain lasts.
+    let server = Server::graceful().await;
+    let mut socket = Opener::Http1(address(&server)).open("/ws").await;
+    get(&server, "/health").await.head.is(200);
+    let page = get(&server, "/").await;
+    assert_eq!(page.content, format!("served by {}\n", address(&server)));
+
+    server.signal("TERM").await;
+    socket.is_told().await;
+    get(&server, "/health").await.head.is(503);
+    get(&server, "/").await.head.is(200);
+
+    socket.answers().await;
+    let report = "1 ended, 0 closed at the deadline, 0 panicked, 0 turned away";
+    ends(server, report).await;
+}
+
+#[tokio::test]
+async fn with_notice_all_but_the_health_goes_on() {
+    // "With `--notice` everything else goes on as before for so long"
+    let server = Server::graceful_on(0, &["--notice", "3600"]).await;
+    let opener = Opener::Http1(address(&server));
+    let mut before = opener.open("/ws").await;
+    server.signal("TERM").await;
+    let noticed = async {
+        while get(&server, "/health").await.head.status == 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    wire::patiently("the notice", noticed).await;
+    get(&server, "/health").await.head.is(503);
+    get(&server, "/").await.head.is(200);
+    before.echoes().await;
+    opener.open("/ws").await;
+}
