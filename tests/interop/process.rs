@@ -32,18 +32,24 @@ impl Server {
         Self::listening("graceful", &[]).await
     }
 
+    /// The same on a port that was chosen, and more arguments.
+    pub(crate) async fn graceful_on(port: u16, args: &[&str]) -> Self {
+        let addr = format!("127.0.0.1:{port}");
+        Self::started("graceful", ["--addr", &addr], args).await
+    }
+
     pub(crate) async fn proxy(args: &[&str]) -> Self {
-        Self::started("proxy", "--listen", args).await
+        Self::started("proxy", ["--listen", "127.0.0.1:0"], args).await
     }
 
     async fn listening(name: &str, args: &[&str]) -> Self {
-        Self::started(name, "--addr", args).await
+        Self::started(name, ["--addr", "127.0.0.1:0"], args).await
     }
 
-    async fn started(name: &str, at: &str, args: &[&str]) -> Self {
+    async fn started(name: &str, at: [&str; 2], args: &[&str]) -> Self {
         let program = example(name);
         let mut command = Command::new(&program);
-        command.args([at, "127.0.0.1:0"]).args(args);
+        command.args(at).args(args);
         let (child, stdout) = spawn(&mut command);
         let mut lines = BufReader::new(stdout).lines();
         let first = within(30, "the first line of the example", lines.next_line()).await;
@@ -81,6 +87,12 @@ impl Server {
         let said = within(30, "the rest of its output", self.said).await;
         let status = status.expect("it can be waited for");
         (status.code(), said.expect("nobody aborts that"))
+    }
+
+    /// Returns the port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.base.rsplit(':').next().map(str::parse);
+        port.expect("an address has a colon").expect("a port")
     }
 
     /// Returns the address of a path with the scheme that the server named.

@@ -133,7 +133,8 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-async fn session(url: &str, args: &[&str]) -> Value {
+/// Opens a WebSocket, has it echo, and returns what the client saw.
+pub(crate) async fn session(url: &str, args: &[&str]) -> Value {
     let script = script("session.py");
     let finished = run(client("venv/bin/python").arg(script).arg(url).args(args)).await;
     assert!(finished.success, "{url} {args:?}: {}", finished.stderr);
