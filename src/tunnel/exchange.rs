@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Version, header};
 
-use super::body::Progress;
+use super::{body::Progress, relay::Speed};
 use crate::{negotiate::Acceptance, upgrade::OnUpgrade, websocket::Key};
 
 /// What is kept of a request until its answer comes.
@@ -13,6 +13,8 @@ pub(super) struct Exchange {
     /// Of content that is on its way.
     pub(super) progress: Option<Progress>,
     pub(super) via: Option<HeaderValue>,
+    /// How fast the relay may become.
+    pub(super) top: Speed,
     /// Whether the client reads problem details.
     pub(super) in_details: bool,
 }

@@ -186,12 +186,13 @@ fn join<R>(
     let upstream = io.map_err(|error| not_handed_over().with_source(error))?;
     let (opening, mut exchange) = opened.ok_or_else(not_handed_over)?;
     let Opening { head, switched, .. } = *opening;
+    let top = exchange.top;
     let asked = exchange.asked.take().ok_or_else(not_handed_over)?;
     asked.on_upgrade.settle(switched.acceptance.clone());
     let response = answer::accept(&exchange, head, switched);
     let _: Response<()> = asked
         .on_upgrade
-        .accept(move |client| Relay::new(client, upstream));
+        .accept(move |client| Relay::new(client, upstream, top));
     Ok(response)
 }
 

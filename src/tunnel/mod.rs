@@ -47,8 +47,13 @@
 //!
 //! Bytes that either side sent ahead of the 101 come first. When one side ends its half, the other is told
 //! so, and the other direction goes on. Nothing is buffered beyond what one read brought: a side that does
-//! not read stops the one that writes. A connection that nobody uses holds no buffer. Between two TCP
-//! sockets on Linux, a direction that is busy moves bytes in the kernel, by `splice(2)`.
+//! not read stops the one that writes. A connection that nobody uses holds no buffer; a direction that is
+//! busy is given a large one, or left to the kernel ([`Tunnel::splice`]).
+//!
+//! The relay ends when both directions have ended, or either connection failed. When one side takes no more,
+//! what the other still sends is read and discarded for up to ten seconds, so that the answer it was given is not
+//! lost to a reset. A peer that neither reads nor leaves holds both connections: set an
+//! [`idle_timeout`](crate::UpgradeLayer::idle_timeout).
 //!
 //! The layer's clocks, limits, drain and observers see the client's side as ever. At the start of a drain
 //! nothing is said, for only the two ends know how: an upstream that drains too says goodbye itself.

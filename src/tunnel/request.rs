@@ -15,6 +15,7 @@ use super::{
     exchange::{Asked, AskedBy, Exchange},
     forwarded::{Forwarded, Told},
     hop,
+    relay::Speed,
 };
 use crate::{
     fields::Fields,
@@ -31,6 +32,8 @@ pub(super) struct Manner {
     pub(super) version: Version,
     pub(super) via: Option<HeaderValue>,
     pub(super) forwarded: Forwarded,
+    /// How fast its relays may become.
+    pub(super) top: Speed,
 }
 
 /// The host that a client asked for: in the extensions of a request that goes to an HTTP/2 upstream.
@@ -81,6 +84,7 @@ impl Manner {
             version,
             asked,
             progress,
+            top: self.top,
             via: self.via.clone(),
             in_details,
         };

@@ -17,6 +17,7 @@ use super::{
     exchange::Exchange,
     forwarded::Forwarded,
     future::TunnelFuture,
+    relay::Speed,
     request::Manner,
     upstream::Upstream,
 };
@@ -91,6 +92,7 @@ impl<C, U> Tunnel<C, U> {
                 version: Version::HTTP_11,
                 via: None,
                 forwarded: Forwarded::strip(),
+                top: Speed::Fast,
             },
             timeout: Duration::from_secs(60),
             broken: None,
@@ -125,6 +127,16 @@ impl<C, U> Tunnel<C, U> {
     /// like an upgraded connection, takes as long as it takes.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Leaves a direction that stays busy to the kernel, by `splice(2)`: on Linux, between TCP sockets.
+    ///
+    /// This takes less than half of the processor time here, and more at both ends, whose pages are then in no
+    /// cache. It is for a proxy with a machine to itself; where the ends run on the same one, it slows them
+    /// down by more than it saves.
+    pub const fn splice(mut self) -> Self {
+        self.manner.top = Speed::Steady;
         self
     }
 

@@ -4,9 +4,12 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use super::{pump::Pump, tcp::Tcp};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{end::End, pace::Speed, pump::Pump, tcp::Tcp};
 use crate::upgrade::{Io, Upgraded};
 
 /// Moves bytes both ways until both directions have ended, one connection failed, or a clock or a drain
@@ -16,16 +19,38 @@ pub(in crate::tunnel) struct Relay {
     upstream: Io,
     up: Pump,
     down: Pump,
+    watch: Watch,
 }
 
 impl Relay {
-    pub(in crate::tunnel) fn new(client: Upgraded, upstream: Io) -> Self {
+    pub(in crate::tunnel) fn new(client: Upgraded, upstream: Io, top: Speed) -> Self {
         Self {
             client: client.rewrap(Tcp::new),
             upstream: upstream.rewrap(Tcp::new),
-            up: Pump::new(),
-            down: Pump::new(),
+            up: Pump::new(top),
+            down: Pump::new(top),
+            watch: Watch::default(),
         }
+    }
+
+    /// Whether what neither reads nor writes can see is the end.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_over = self.up.is_over() && self.down.is_over();
+        let is_blocked = self.up.is_blocked() || self.down.is_blocked();
+        if !is_over && !is_blocked {
+            // An armed clock is left alone: it may be needed again before it strikes.
+            return Poll::Pending;
+        }
+        while self.watch.poll_strike(cx).is_ready() {
+            if self.client.has_failed() || self.upstream.has_failed() {
+                return Poll::Ready(());
+            }
+            let has_lingered = std::mem::replace(&mut self.watch.lingers, is_over);
+            if has_lingered && is_over {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -37,14 +62,37 @@ impl Future for Relay {
         if this.client.poll_closed(cx).is_ready() {
             return Poll::Ready(());
         }
-        let up = this.up.poll(cx, &mut this.client, &mut this.upstream);
-        let down = this.down.poll(cx, &mut this.upstream, &mut this.client);
+        // One buffer does for both, and goes back to the thread when this returns.
+        let mut spare = None;
+        let (client, upstream) = (&mut this.client, &mut this.upstream);
+        let up = this.up.poll(cx, client, upstream, &mut spare);
+        let down = this.down.poll(cx, upstream, client, &mut spare);
         match (up, down) {
             // What is left of the other direction has nobody to go to.
             (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(()),
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(()),
-            _ => Poll::Pending,
+            _ => this.poll_watch(cx),
         }
+    }
+}
+
+/// A clock for what wakes nobody: a connection that fails while it is not read from, and one whose peer
+/// goes on sending what nobody takes.
+#[derive(Default)]
+struct Watch {
+    clock: Option<Pin<Box<Sleep>>>,
+    /// Nothing was passed on any more when it last struck.
+    lingers: bool,
+}
+
+impl Watch {
+    fn poll_strike(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(PERIOD)));
+        let struck = clock.as_mut().poll(cx);
+        if struck.is_ready() {
+            clock.as_mut().reset(Instant::now() + PERIOD);
+        }
+        struck
     }
 }
 
@@ -53,3 +101,6 @@ impl fmt::Debug for Relay {
         f.debug_struct("Relay").finish_non_exhaustive()
     }
 }
+
+/// How often it is looked; what lingers ends after twice as long at most.
+const PERIOD: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 //!          └──────────── Pump down ────────────┘
 //! ```
 
+mod end;
 mod join;
 mod pace;
 mod pump;
@@ -17,4 +18,4 @@ mod splice;
 mod splice;
 mod tcp;
 
-pub(super) use self::join::Relay;
+pub(super) use self::{join::Relay, pace::Speed};

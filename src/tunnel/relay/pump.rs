@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! Moving ──end of stream──▶ Ending ──other side told──▶ Ended
-//!    └────────── nobody takes any more ────────────────────┘
+//!    └─ no more is taken ─▶ Discarding ──end of stream────┘
 //! ```
 
 use std::{
-    io,
+    io, mem,
     ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -15,15 +15,12 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    end::{End, tcp},
     pace::{Pace, Speed},
     scratch::{Scratch, Size},
     splice::Pipe,
-    tcp::Tcp,
 };
-use crate::{
-    lifetime::Direction,
-    upgrade::{Io, Upgraded},
-};
+use crate::lifetime::Direction;
 
 /// Moves bytes from one connection to another.
 #[derive(Debug)]
@@ -38,6 +35,9 @@ pub(super) struct Pump {
 enum Stage {
     Moving,
     Ending,
+    /// A socket that is closed with bytes in it resets its connection, and what was sent to the peer just
+    /// before may be lost to that. So they are read, and go nowhere.
+    Discarding,
     Ended,
 }
 
@@ -59,57 +59,25 @@ enum Halt {
     Unwanted,
 }
 
-/// An end of a relay, which reads and writes are done with under its guard, if it has one.
-pub(super) trait End {
-    fn operate(
-        &mut self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        operate: impl FnOnce(&mut Io, &mut Context<'_>) -> Poll<io::Result<Option<usize>>>,
-    ) -> Poll<io::Result<usize>>;
-
-    /// Whether it is a TCP socket that nothing was read ahead of.
-    fn is_tcp(&self) -> bool;
-}
-
-impl End for Upgraded {
-    fn operate(
-        &mut self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        operate: impl FnOnce(&mut Io, &mut Context<'_>) -> Poll<io::Result<Option<usize>>>,
-    ) -> Poll<io::Result<usize>> {
-        Self::operate(self, cx, direction, operate)
-    }
-
-    fn is_tcp(&self) -> bool {
-        self.peek(|io| tcp(io).is_some())
-    }
-}
-
-impl End for Io {
-    fn operate(
-        &mut self,
-        cx: &mut Context<'_>,
-        _: Direction,
-        operate: impl FnOnce(&mut Io, &mut Context<'_>) -> Poll<io::Result<Option<usize>>>,
-    ) -> Poll<io::Result<usize>> {
-        operate(self, cx).map_ok(Option::unwrap_or_default)
-    }
-
-    fn is_tcp(&self) -> bool {
-        tcp(self).is_some()
-    }
-}
-
 impl Pump {
-    pub(super) const fn new() -> Self {
+    /// `top` is how fast it may become.
+    pub(super) const fn new(top: Speed) -> Self {
         Self {
             stage: Stage::Moving,
             held: Held::Nothing,
-            pace: Pace::new(),
+            pace: Pace::new(top),
             is_unflushed: false,
         }
+    }
+
+    /// Whether nothing that is read is passed on any more.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Discarding | Stage::Ended)
+    }
+
+    /// Whether it reads nothing because the other side takes nothing.
+    pub(super) const fn is_blocked(&self) -> bool {
+        matches!(self.held, Held::Bytes(..) | Held::Pipe(_))
     }
 
     /// Moves what can be moved; ready when this direction has ended.
@@ -118,12 +86,14 @@ impl Pump {
         cx: &mut Context<'_>,
         from: &mut impl End,
         to: &mut impl End,
+        spare: &mut Option<Scratch>,
     ) -> Poll<io::Result<()>> {
         // Bounded, so that two fast peers keep no others of this thread waiting.
         for _ in 0..ROUNDS {
             let halted = match self.stage {
-                Stage::Moving => self.step(cx, from, to),
+                Stage::Moving => self.step(cx, from, to, spare),
                 Stage::Ending => self.end(cx, to),
+                Stage::Discarding => self.discard(cx, from, spare),
                 Stage::Ended => return Poll::Ready(Ok(())),
             };
             match halted {
@@ -132,7 +102,7 @@ impl Pump {
                 Err(Halt::Failed(error)) => return Poll::Ready(Err(error)),
                 Err(Halt::Unwanted) => {
                     self.held = Held::Nothing;
-                    self.stage = Stage::Ended;
+                    self.stage = Stage::Discarding;
                 }
             }
         }
@@ -146,12 +116,13 @@ impl Pump {
         cx: &mut Context<'_>,
         from: &mut impl End,
         to: &mut impl End,
+        spare: &mut Option<Scratch>,
     ) -> Result<(), Halt> {
-        self.write(cx, to)?;
+        self.write(cx, to, spare)?;
         let read = match self.pace.speed() {
-            Speed::Slow => self.read(cx, from, Size::Small),
+            Speed::Slow => self.read(cx, from, Size::Small, spare),
             Speed::Steady if from.is_tcp() && to.is_tcp() => self.fill(cx, from),
-            Speed::Fast | Speed::Steady => self.read(cx, from, Size::Large),
+            Speed::Fast | Speed::Steady => self.read(cx, from, Size::Large, spare),
         };
         match read {
             Poll::Ready(Ok(0)) => {
@@ -168,15 +139,16 @@ impl Pump {
         }
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, to: &mut impl End) -> Result<(), Halt> {
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut impl End,
+        spare: &mut Option<Scratch>,
+    ) -> Result<(), Halt> {
         loop {
             let written = match &mut self.held {
                 Held::Nothing => return Ok(()),
                 Held::Pipe(pipe) if pipe.is_empty() => return Ok(()),
-                Held::Bytes(_, range) if range.start >= range.end => {
-                    self.held = Held::Nothing;
-                    return Ok(());
-                }
                 Held::Pipe(pipe) => to.operate(cx, Direction::Write, |io, cx| match tcp(io) {
                     Some(to) => pipe.poll_drain(to, cx).map_ok(Some),
                     None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
@@ -197,6 +169,13 @@ impl Pump {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(Halt::Unwanted),
                 Poll::Pending => return Err(Halt::Waiting),
             }
+            self.held = match mem::replace(&mut self.held, Held::Nothing) {
+                Held::Bytes(scratch, range) if range.start >= range.end => {
+                    *spare = Some(scratch);
+                    Held::Nothing
+                }
+                held => held,
+            };
         }
     }
 
@@ -205,16 +184,38 @@ impl Pump {
         cx: &mut Context<'_>,
         from: &mut impl End,
         size: Size,
+        spare: &mut Option<Scratch>,
     ) -> Poll<io::Result<usize>> {
-        let mut scratch = Scratch::take(size);
-        let room = scratch.as_mut();
-        let length = ready!(from.operate(cx, Direction::Read, |io, cx| {
-            let mut room = ReadBuf::new(room);
-            ready!(Pin::new(io).poll_read(cx, &mut room))?;
-            Poll::Ready(Ok(Some(room.filled().len())))
-        }))?;
-        self.held = Held::Bytes(scratch, 0..length);
-        Poll::Ready(Ok(length))
+        let kept = spare.take().filter(|spare| spare.size() == size);
+        let mut scratch = kept.unwrap_or_else(|| Scratch::take(size));
+        match read_into(&mut scratch, cx, from) {
+            Poll::Ready(Ok(length @ 1..)) => {
+                self.held = Held::Bytes(scratch, 0..length);
+                Poll::Ready(Ok(length))
+            }
+            nothing => {
+                *spare = Some(scratch);
+                nothing
+            }
+        }
+    }
+
+    fn discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut impl End,
+        spare: &mut Option<Scratch>,
+    ) -> Result<(), Halt> {
+        let scratch = spare.get_or_insert_with(|| Scratch::take(Size::Small));
+        match read_into(scratch, cx, from) {
+            Poll::Ready(Ok(1..)) => Ok(()),
+            Poll::Ready(Ok(0)) => {
+                self.stage = Stage::Ended;
+                Ok(())
+            }
+            Poll::Ready(Err(error)) => Err(Halt::Failed(error)),
+            Poll::Pending => Err(Halt::Waiting),
+        }
     }
 
     fn fill(&mut self, cx: &mut Context<'_>, from: &mut impl End) -> Poll<io::Result<usize>> {
@@ -222,7 +223,7 @@ impl Pump {
             self.held = Pipe::take().map_or(Held::Nothing, Held::Pipe);
         }
         let Held::Pipe(pipe) = &mut self.held else {
-            return self.read_instead(cx, from);
+            return self.slow_down(cx);
         };
         let mut can_splice = true;
         let filled = from.operate(cx, Direction::Read, |io, cx| {
@@ -240,17 +241,15 @@ impl Pump {
         if can_splice {
             filled
         } else {
-            self.read_instead(cx, from)
+            self.slow_down(cx)
         }
     }
 
-    fn read_instead(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &mut impl End,
-    ) -> Poll<io::Result<usize>> {
+    /// The kernel cannot do it alone: the next round reads.
+    fn slow_down(&mut self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         self.pace.limit();
-        self.read(cx, from, Size::Large)
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Nothing comes: what was written goes out, and nothing is held meanwhile.
@@ -289,9 +288,17 @@ fn is_impossible(filled: &Poll<io::Result<usize>>) -> bool {
     matches!(filled, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidInput)
 }
 
-/// The socket of a connection, if that is what it is, and nothing was read ahead of it.
-fn tcp(io: &Io) -> Option<&Tcp> {
-    io.inner::<Tcp>().filter(|tcp| tcp.is_bare())
+fn read_into(
+    scratch: &mut Scratch,
+    cx: &mut Context<'_>,
+    from: &mut impl End,
+) -> Poll<io::Result<usize>> {
+    let room = scratch.as_mut();
+    from.operate(cx, Direction::Read, |io, cx| {
+        let mut room = ReadBuf::new(room);
+        ready!(Pin::new(io).poll_read(cx, &mut room))?;
+        Poll::Ready(Ok(Some(room.filled().len())))
+    })
 }
 
 /// How many reads and writes a direction may do before others have their turn.

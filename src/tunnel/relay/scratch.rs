@@ -40,6 +40,10 @@ impl Scratch {
         }
     }
 
+    pub(super) const fn size(&self) -> Size {
+        self.size
+    }
+
     pub(super) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.room
     }
