@@ -18,10 +18,12 @@ mod it {
 
 mod browser;
 mod curl;
+mod doctor;
 mod process;
 mod proxies;
 mod proxy;
 mod python;
 mod rolling;
 mod rows;
+mod tunnel;
 mod wscat;

@@ -74,7 +74,7 @@ async fn refusals_are_shown() {
 }
 
 /// Sends `hello`, hangs up a second later.
-async fn wscat(url: &str, args: &[&str]) -> Finished {
+pub(crate) async fn wscat(url: &str, args: &[&str]) -> Finished {
     run(client("node_modules/.bin/wscat")
         .args(["-c", url, "-x", "hello", "-w", "1"])
         .args(args))

@@ -17,6 +17,7 @@ mod process;
 mod axum_router;
 mod composition;
 mod content;
+mod doctor;
 mod echo;
 mod engines;
 mod extended_connect;

@@ -1,0 +1,71 @@
+//! What is told in the end: the findings of all hops, and the verdict.
+
+mod json;
+mod table;
+
+use std::process::ExitCode;
+
+pub(crate) use self::{json::json, table::table};
+use crate::{compare::Culprit, finding::Level, target::Target, visit::Visit};
+
+/// All that was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) target: Target,
+    pub(crate) visits: Vec<Visit>,
+    pub(crate) culprits: Vec<Culprit>,
+}
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Fine,
+    Warned,
+    Broken,
+    /// Not even a TCP connection was made.
+    Untried,
+}
+
+impl Verdict {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Warned => 1,
+            Self::Broken => 2,
+            Self::Untried => 3,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Warned => "warned",
+            Self::Broken => "broken",
+            Self::Untried => "untried",
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn verdict(&self) -> Verdict {
+        let is_reached = self.visits.first().is_some_and(|edge| edge.seen.is_reached);
+        if !is_reached {
+            return Verdict::Untried;
+        }
+        let findings = self.visits.iter().flat_map(|visit| &visit.findings);
+        match findings.map(|finding| finding.level).max() {
+            Some(Level::Error) => Verdict::Broken,
+            Some(Level::Warning) => Verdict::Warned,
+            _ => Verdict::Fine,
+        }
+    }
+
+    pub(crate) fn exit(&self) -> ExitCode {
+        ExitCode::from(self.verdict().code())
+    }
+
+    fn count(&self, level: Level) -> usize {
+        let findings = self.visits.iter().flat_map(|visit| &visit.findings);
+        findings.filter(|finding| finding.level == level).count()
+    }
+}
