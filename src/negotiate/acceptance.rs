@@ -114,7 +114,7 @@ impl Acceptance {
             return Ok(());
         }
         let named = List::new(headers.get_all(UPGRADE));
-        if named.iter().all(|name| self.protocol().matches(name)) {
+        if self.agreed.are_layers(named.iter()) {
             return Ok(());
         }
         let hint = "the service answered 101 for another protocol than the one selected";
@@ -144,7 +144,7 @@ impl Acceptance {
             return StatusCode::OK;
         }
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, self.protocol().to_value());
+        headers.insert(UPGRADE, self.agreed.listed());
         StatusCode::SWITCHING_PROTOCOLS
     }
 
@@ -212,6 +212,20 @@ impl Agreed {
             reason = "the policy that an index was found in keeps it"
         )]
         self.spoken().expect("an index of this policy").protocol()
+    }
+
+    /// The names of its layers, as `Upgrade` has them.
+    fn listed(&self) -> HeaderValue {
+        match self.spoken() {
+            Some(spoken) => spoken.listed().clone(),
+            None => self.protocol().to_value(),
+        }
+    }
+
+    /// Whether these are names of its layers, from the lowest up.
+    pub(crate) fn are_layers<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
+        let mut layers = self.spoken().map_or(&[][..], Spoken::layers).iter();
+        names.all(|name| layers.next().is_some_and(|layer| layer.matches(name)))
     }
 
     fn spoken(&self) -> Option<&Spoken> {

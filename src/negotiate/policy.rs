@@ -100,8 +100,8 @@ impl Policy {
     pub fn or(mut self, spoken: impl Into<Spoken>) -> Self {
         if self.mode != Mode::Forbid {
             self.spoken.push(spoken.into());
-            let names: Vec<_> = self.spoken.iter().map(|s| s.protocol().as_str()).collect();
-            if let Ok(listed) = HeaderValue::try_from(names.join(", ")) {
+            let names: Vec<_> = self.spoken.iter().map(|s| s.listed().as_bytes()).collect();
+            if let Ok(listed) = HeaderValue::try_from(names.join(&b", "[..])) {
                 // Shared from the first clone on, see `Protocol::new`.
                 self.listed = listed.clone();
             }

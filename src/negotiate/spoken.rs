@@ -32,12 +32,41 @@ use crate::{
 #[must_use]
 pub struct Spoken {
     protocol: Protocol,
+    /// It, and what is spoken inside of it, from the lowest layer up.
+    layers: Vec<Protocol>,
+    listed: HeaderValue,
     methods: Vec<Method>,
     content_limit: Option<u64>,
     websocket: Option<WebSocket>,
 }
 
 impl Spoken {
+    /// Names a protocol that is spoken inside of this one, or of the one named before: the 101 lists them all,
+    /// from the lowest layer up ([RFC 9110 section 7.8]). The client has to offer the lowest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_upgrade::{Policy, Protocol};
+    ///
+    /// // RFC 2817: from here on HTTP, inside of TLS
+    /// let tls = Protocol::new("TLS/1.2")?.carrying(Protocol::new("HTTP/1.1")?);
+    /// let policy = Policy::offer(tls);
+    /// # let _ = policy;
+    /// # Ok::<(), tower_upgrade::InvalidProtocol>(())
+    /// ```
+    ///
+    /// [RFC 9110 section 7.8]: https://www.rfc-editor.org/rfc/rfc9110.html#section-7.8
+    pub fn carrying(mut self, protocol: Protocol) -> Self {
+        self.layers.push(protocol);
+        let names: Vec<_> = self.layers.iter().map(Protocol::as_str).collect();
+        if let Ok(listed) = HeaderValue::try_from(names.join(", ")) {
+            // Shared from the first clone on, see `Protocol::new`.
+            self.listed = listed.clone();
+        }
+        self
+    }
+
     /// Refuses an `Upgrade` request with any other method, with 405. Without this, or with none,
     /// every method will do. An extended CONNECT has a method of its own, and is not asked for another.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
@@ -57,6 +86,16 @@ impl Spoken {
     /// Returns the protocol.
     pub(super) const fn protocol(&self) -> &Protocol {
         &self.protocol
+    }
+
+    /// Returns it with what is spoken inside of it, from the lowest layer up.
+    pub(super) fn layers(&self) -> &[Protocol] {
+        &self.layers
+    }
+
+    /// Returns the names of its layers, as `Upgrade` has them.
+    pub(super) const fn listed(&self) -> &HeaderValue {
+        &self.listed
     }
 
     /// Returns what is asked of a WebSocket handshake, if that is what this is.
@@ -101,6 +140,8 @@ impl From<Protocol> for Spoken {
     fn from(protocol: Protocol) -> Self {
         let is_websocket = protocol == Protocol::websocket();
         Self {
+            layers: vec![protocol.clone()],
+            listed: protocol.to_value(),
             protocol,
             methods: Vec::new(),
             content_limit: None,
@@ -112,10 +153,8 @@ impl From<Protocol> for Spoken {
 impl From<WebSocket> for Spoken {
     fn from(options: WebSocket) -> Self {
         Self {
-            protocol: Protocol::websocket(),
-            methods: Vec::new(),
-            content_limit: None,
             websocket: Some(options),
+            ..Self::from(Protocol::websocket())
         }
     }
 }
@@ -124,6 +163,11 @@ impl Protocol {
     /// Asks for one of these methods, see [`Spoken::methods`].
     pub fn methods(self, methods: impl IntoIterator<Item = Method>) -> Spoken {
         Spoken::from(self).methods(methods)
+    }
+
+    /// Names a protocol that is spoken inside of this one, see [`Spoken::carrying`].
+    pub fn carrying(self, protocol: Self) -> Spoken {
+        Spoken::from(self).carrying(protocol)
     }
 
     /// Allows content of up to so many octets, see [`Spoken::content_limit`].

@@ -216,12 +216,12 @@ fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, TunnelError> {
 
 /// The upstream's scheme and authority, with the request's path behind the upstream's own.
 fn target(upstream: Uri, requested: &Uri) -> Result<Uri, TunnelError> {
-    let path = path(upstream.path().trim_end_matches('/'), requested)?;
-    let mut target = upstream.into_parts();
-    if target.scheme.is_none() || target.authority.is_none() {
+    if upstream.scheme().is_none() || upstream.authority().is_none() {
         let hint = "the upstream that was chosen has no scheme or no authority";
         return Err(TunnelError::new(TunnelErrorKind::NoUpstream, hint));
     }
+    let path = path(upstream.path().trim_end_matches('/'), requested)?;
+    let mut target = upstream.into_parts();
     target.path_and_query = Some(path);
     Uri::from_parts(target).map_err(|error| too_long().with_source(error.into()))
 }

@@ -105,6 +105,10 @@ impl<C, U> Tunnel<C, U> {
     /// The client must speak it and nothing else: one of hyper-util's needs `http2_only(true)` for HTTP/2, and
     /// no connector that negotiates HTTP/2 for HTTP/1.1. The upstream must have extended CONNECT enabled.
     ///
+    /// Over HTTP/2 all tunnels share a connection: there are no more of them than the upstream allows streams
+    /// (hyper 200, unless it is told otherwise), the next waits; and clients that do not read can use up the
+    /// connection's window, for which the others wait. Over HTTP/1.1 each has a connection of its own.
+    ///
     /// # Panics
     ///
     /// Panics if it is another.

@@ -72,17 +72,20 @@ fn selected(offered: &[Acceptance], headers: &HeaderMap) -> Result<Acceptance, T
         ));
     }
     let named = List::new(headers.get_all(header::UPGRADE));
-    let mut named = named.iter();
-    let (Some(name), None) = (named.next(), named.next()) else {
+    let Some(name) = named.iter().next() else {
+        return Err(switch("the upstream answered 101 and named no protocol"));
+    };
+    let mut offered = offered.iter();
+    let Some(selected) = offered.find(|offered| offered.protocol().matches(name)) else {
         return Err(switch(
-            "the upstream answered 101 and did not name one protocol",
+            "the upstream switched to a protocol that it was not offered",
         ));
     };
-    let selected = offered
-        .iter()
-        .find(|offered| offered.protocol().matches(name));
-    let hint = "the upstream switched to a protocol that it was not offered";
-    selected.cloned().ok_or_else(|| switch(hint))
+    if !selected.agreed().are_layers(named.iter()) {
+        let hint = "the upstream switched to more protocols than the one that it was offered";
+        return Err(switch(hint));
+    }
+    Ok(selected.clone())
 }
 
 fn check_accept(key: Key, headers: &HeaderMap) -> Result<(), TunnelError> {

@@ -32,6 +32,10 @@ impl Server {
         Self::listening("graceful", &[]).await
     }
 
+    pub(crate) async fn tls_upgrade() -> Self {
+        Self::listening("tls_upgrade", &[]).await
+    }
+
     /// The same on a port that was chosen, and more arguments.
     pub(crate) async fn graceful_on(port: u16, args: &[&str]) -> Self {
         let addr = format!("127.0.0.1:{port}");

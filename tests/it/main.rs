@@ -54,6 +54,7 @@ mod sockets;
 mod spy;
 mod subprotocols;
 mod testing_kit;
+mod tls_upgrade;
 mod tunnel;
 mod upgraded;
 mod wire;

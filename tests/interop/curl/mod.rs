@@ -5,6 +5,7 @@ mod h2c;
 mod http1;
 mod http2;
 mod offers;
+mod tls;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;

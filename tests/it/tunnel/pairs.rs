@@ -1,11 +1,13 @@
 //! Every pair of versions, with a WebSocket and with a token of one's own.
 
 use http::Version;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 
-use super::edge::edge;
+use super::{
+    edge::{edge, layer},
+    ends::{PAIRS, expect, expect_end, join},
+};
 use crate::{
-    http2::{self, connect},
     server::gallery,
     sockets::Opener,
     wire::{Client, Request, patiently},
@@ -13,9 +15,9 @@ use crate::{
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
-/// A WebSocket echoes through the proxy, whatever either side speaks.
+/// A WebSocket echoes through the proxy and closes in good order, whatever either side speaks.
 #[tokio::test]
-async fn a_websocket_echoes() {
+async fn a_websocket_echoes_and_closes() {
     for version in VERSIONS {
         let edge = edge(gallery().await, version).await;
         for opener in Opener::both(edge).await {
@@ -26,44 +28,60 @@ async fn a_websocket_echoes() {
     }
 }
 
-/// Bytes sent right behind the offer arrive, and so does the rest after the client has ended its half.
+/// When the client ends its half, the upstream is told, and what it still has to say arrives.
 #[tokio::test]
-async fn early_bytes_and_half_close_over_http1() {
-    for version in VERSIONS {
-        let edge = edge(gallery().await, version).await;
-        let mut client = Client::connect(edge).await;
-        let mut offer = Request::upgrade("/multi", "echo/2.0").to_bytes();
-        offer.extend_from_slice(b"early");
-        client.send(offer).await;
-        client
-            .head()
-            .await
-            .is(101)
-            .has("upgrade", "echo/2.0")
-            .has("connection", "upgrade");
-        client.expect("EARLY").await;
-        client.send("late").await;
-        client.finish().await;
-        client.expect("LATE").await;
-        client.expect_end().await;
+async fn the_client_may_end_first() {
+    for pair in PAIRS {
+        let mut joined = join(&layer(), pair).await;
+        joined.client.write_all(b"question").await.unwrap();
+        joined.client.shutdown().await.unwrap();
+        expect(&mut joined.upstream, "question").await;
+        expect_end(&mut joined.upstream).await;
+
+        joined.upstream.write_all(b"an").await.unwrap();
+        expect(&mut joined.client, "an").await;
+        joined.upstream.write_all(b"swer").await.unwrap();
+        joined.upstream.shutdown().await.unwrap();
+        expect(&mut joined.client, "swer").await;
+        expect_end(&mut joined.client).await;
     }
 }
 
-/// The same of a stream.
+/// When the upstream ends its half, the client is told, and what it still has to say arrives.
 #[tokio::test]
-async fn early_bytes_and_half_close_over_http2() {
-    for version in VERSIONS {
-        let edge = edge(gallery().await, version).await;
-        let io = patiently("a connection", TcpStream::connect(edge))
-            .await
-            .unwrap();
-        let client = http2::Client::over(io).await;
-        let (_, mut stream) = client.open(connect("echo/2.0", "/multi")).await;
-        stream.write("early").await;
-        stream.expect("EARLY").await;
-        stream.write("late").await;
-        stream.end().await;
-        assert_eq!(stream.rest().await, "LATE");
+async fn the_upstream_may_end_first() {
+    for pair in PAIRS {
+        let mut joined = join(&layer(), pair).await;
+        joined.upstream.write_all(b"greeting").await.unwrap();
+        joined.upstream.shutdown().await.unwrap();
+        expect(&mut joined.client, "greeting").await;
+        expect_end(&mut joined.client).await;
+
+        joined.client.write_all(b"an").await.unwrap();
+        expect(&mut joined.upstream, "an").await;
+        joined.client.write_all(b"swer").await.unwrap();
+        joined.client.shutdown().await.unwrap();
+        expect(&mut joined.upstream, "swer").await;
+        expect_end(&mut joined.upstream).await;
+    }
+}
+
+/// Many short messages to and fro keep their order, in either direction at once.
+#[tokio::test]
+async fn messages_go_to_and_fro() {
+    for pair in PAIRS {
+        let mut joined = join(&layer(), pair).await;
+        for n in 0..200 {
+            let (up, down) = (format!("up {n};"), format!("down {n};"));
+            patiently("room", joined.client.write_all(up.as_bytes()))
+                .await
+                .unwrap();
+            patiently("room", joined.upstream.write_all(down.as_bytes()))
+                .await
+                .unwrap();
+            expect(&mut joined.upstream, &up).await;
+            expect(&mut joined.client, &down).await;
+        }
     }
 }
 
@@ -76,13 +94,8 @@ async fn an_ordinary_request_is_answered() {
         let answer = client.ask(&Request::get("/either")).await;
         answer.head.is(200);
         assert_eq!(answer.content, "plain");
-        let answer = client
-            .ask(
-                &Request::get("/closed")
-                    .set("upgrade", "h2c")
-                    .set("connection", "upgrade"),
-            )
-            .await;
+        let h2c = Request::upgrade("/closed", "h2c");
+        let answer = client.ask(&h2c).await;
         assert_eq!(answer.content, "upgrade: absent");
     }
 }

@@ -1,0 +1,79 @@
+//! Who is at fault: the client, who chose the upstream, or the upstream.
+
+use std::time::Duration;
+
+use http::{Method, Uri, Version};
+use tower_upgrade::Policy;
+
+use crate::{
+    tunnel::{
+        edge::{layer, protocol, serve, tunnel, tunnel_to},
+        upstream::Upstream,
+    },
+    wire::{Client, Request},
+};
+
+/// `Upstream`: "A URI has a scheme and an authority"; one that has neither is chosen wrongly, and the
+/// upstream is not to blame.
+#[tokio::test]
+async fn a_relative_uri_is_no_upstream() {
+    for uri in ["/relative", "*", "/"] {
+        let tunnel = tunnel_to(Uri::from_static(uri), Version::HTTP_11);
+        let mut client = Client::connect(serve(layer(), tunnel).await).await;
+        let request = Request::get("/").set("Accept", "application/problem+json");
+        let answer = client.ask(&request).await;
+        assert!(answer.content.contains("no-upstream"), "{uri}: {answer:?}");
+    }
+}
+
+/// A path that is too long together with the upstream's own must not become another path.
+#[tokio::test]
+async fn a_target_that_grows_too_long_is_not_another() {
+    let upstream = Upstream::new().await;
+    let below = Uri::try_from(format!("http://{}/api", upstream.address()));
+    let tunnel = tunnel_to(below.unwrap(), Version::HTTP_11);
+    let edge = serve(layer(), tunnel).await;
+    let mut client = Client::connect(edge).await;
+    let path = format!("/{}", "a".repeat(65_532));
+    client.send(Request::get(&path).to_bytes()).await;
+    tokio::select! {
+        (_, asked) = upstream.asked() => {
+            assert_eq!(asked.line.len(), "GET /api HTTP/1.1".len() + path.len(), "{}", asked.line);
+        }
+        answer = client.head() => assert!(answer.status >= 400, "{answer:?}"),
+    }
+}
+
+/// `Tunnel::timeout`: "Content [..] take[s] as long as [it] take[s]": that of the request, too.
+#[tokio::test]
+async fn content_of_a_request_takes_as_long_as_it_takes() {
+    let upstream = Upstream::new().await;
+    let timeout = Duration::from_millis(300);
+    let tunnel = tunnel(upstream.address(), Version::HTTP_11).timeout(timeout);
+    let mut client = Client::connect(serve(layer(), tunnel).await).await;
+    let post = Request::get("/").method("POST").set("Content-Length", "8");
+    client.send(post.to_bytes()).await;
+    let (mut peer, _) = upstream.asked().await;
+    for _ in 0..8 {
+        tokio::time::sleep(timeout / 4).await;
+        client.send("x").await;
+        peer.0.expect("x").await;
+    }
+    peer.answer("done").await;
+    client.head().await.is(200);
+}
+
+/// Rule 12: content over the limit is the client's fault, 413, and not the upstream's.
+#[tokio::test]
+async fn chunked_content_over_the_limit_is_413() {
+    let echo = protocol("echo/1.0").methods([Method::POST]);
+    let policy = Policy::offer(echo.content_limit(4));
+    let (edge, _upstream) = Upstream::behind(policy).await;
+    let mut client = Client::connect(edge).await;
+    let request = Request::upgrade("/", "echo/1.0")
+        .method("POST")
+        .set("Transfer-Encoding", "chunked");
+    client.send(request.to_bytes()).await;
+    client.send("5\r\nhello\r\n0\r\n\r\n").await;
+    client.head().await.is(413);
+}
