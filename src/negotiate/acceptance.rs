@@ -222,10 +222,14 @@ impl Agreed {
         }
     }
 
-    /// Whether these are names of its layers, from the lowest up.
-    pub(crate) fn are_layers<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
-        let mut layers = self.spoken().map_or(&[][..], Spoken::layers).iter();
-        names.all(|name| layers.next().is_some_and(|layer| layer.matches(name)))
+    /// Whether all of these are names of its layers.
+    fn are_layers<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
+        let layers = self.layers();
+        names.all(|name| layers.iter().any(|layer| layer.matches(name)))
+    }
+
+    pub(super) fn layers(&self) -> &[Protocol] {
+        self.spoken().map_or(&[], Spoken::layers)
     }
 
     fn spoken(&self) -> Option<&Spoken> {

@@ -41,6 +41,12 @@ impl Acceptance {
         Some(self)
     }
 
+    /// Whether these are names of its layers, each once and from the lowest up.
+    pub(crate) fn is_named_by<'a>(&self, mut names: impl Iterator<Item = &'a [u8]>) -> bool {
+        let mut layers = self.agreed().layers().iter();
+        names.all(|name| layers.next().is_some_and(|layer| layer.matches(name)))
+    }
+
     pub(crate) fn is_websocket(&self) -> bool {
         self.agreed().websocket().is_some()
     }

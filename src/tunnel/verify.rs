@@ -81,7 +81,7 @@ fn selected(offered: &[Acceptance], headers: &HeaderMap) -> Result<Acceptance, T
             "the upstream switched to a protocol that it was not offered",
         ));
     };
-    if !selected.agreed().are_layers(named.iter()) {
+    if !selected.is_named_by(named.iter()) {
         let hint = "the upstream switched to more protocols than the one that it was offered";
         return Err(switch(hint));
     }

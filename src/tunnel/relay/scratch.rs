@@ -3,7 +3,11 @@
 //! A connection that waits holds none. One whose bytes could not be written yet keeps the room they are
 //! in until they are.
 
-use std::{cell::RefCell, mem};
+use std::{
+    cell::RefCell,
+    mem,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Room for one read. It goes back to its thread when it is dropped.
 #[derive(Debug)]
@@ -20,18 +24,23 @@ pub(super) enum Size {
 }
 
 impl Size {
-    /// Large is so much that the proxy keeps ahead of its peers: with a quarter of it, what waits in the
+    /// Large is so much that the proxy keeps ahead of its peers: with an eighth of it, what waits in the
     /// sockets grows out of the processor's caches.
     pub(super) const fn octets(self) -> usize {
         match self {
             Self::Small => 16 << 10,
-            Self::Large => 256 << 10,
+            Self::Large => 512 << 10,
         }
     }
 }
 
 impl Scratch {
+    /// Takes room of this size, or small room where so many have large room that it would be too much.
     pub(super) fn take(size: Size) -> Self {
+        let size = match size {
+            Size::Large if !is_large_to_be_had() => Size::Small,
+            size => size,
+        };
         let kept = ROOMS.try_with(|rooms| rooms.borrow_mut().of(size).pop());
         let room = kept.ok().flatten();
         Self {
@@ -53,8 +62,21 @@ impl Scratch {
     }
 }
 
+/// Peers that do not read keep what they are sent waiting, so that there is a bound on how many may have it
+/// in large room.
+fn is_large_to_be_had() -> bool {
+    let is = LARGE.fetch_add(1, Ordering::Relaxed) < MAX_LARGE;
+    if !is {
+        LARGE.fetch_sub(1, Ordering::Relaxed);
+    }
+    is
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
+        if self.size == Size::Large {
+            LARGE.fetch_sub(1, Ordering::Relaxed);
+        }
         let room = mem::take(&mut self.room);
         // Not while the thread itself ends.
         let _ = ROOMS.try_with(|rooms| {
@@ -87,5 +109,30 @@ thread_local! {
     static ROOMS: RefCell<Rooms> = RefCell::default();
 }
 
+/// Large rooms in use, of all threads.
+static LARGE: AtomicUsize = AtomicUsize::new(0);
+const MAX_LARGE: usize = 64;
 /// So many of each size.
 const KEPT: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_LARGE, Scratch, Size};
+
+    #[test]
+    fn there_is_a_bound_on_large_room() {
+        let sizes = |rooms: &[Scratch]| rooms.iter().filter(|r| r.size() == Size::Large).count();
+        let rooms: Vec<_> = (0..2 * MAX_LARGE)
+            .map(|_| Scratch::take(Size::Large))
+            .collect();
+        assert_eq!(sizes(&rooms), MAX_LARGE);
+        assert!(
+            rooms
+                .iter()
+                .all(|room| room.as_ref().len() == room.size().octets())
+        );
+        drop(rooms);
+        let again = Scratch::take(Size::Large);
+        assert_eq!(again.size(), Size::Large);
+    }
+}
