@@ -19,6 +19,7 @@ mod it {
 mod browser;
 mod curl;
 mod doctor;
+#[expect(dead_code, reason = "it starts what other tests need, too")]
 mod process;
 mod proxies;
 mod proxy;

@@ -32,6 +32,10 @@ impl Server {
         Self::listening("graceful", &[]).await
     }
 
+    pub(crate) async fn connect_udp(args: &[&str]) -> Self {
+        Self::listening("connect_udp", args).await
+    }
+
     pub(crate) async fn tls_upgrade() -> Self {
         Self::listening("tls_upgrade", &[]).await
     }

@@ -16,6 +16,7 @@ mod process;
 
 mod axum_router;
 mod composition;
+mod connect_udp;
 mod content;
 mod doctor;
 mod echo;
