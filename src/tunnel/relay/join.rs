@@ -9,7 +9,12 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{end::End, pace::Speed, pump::Pump, tcp::Tcp};
+use super::{
+    end::End,
+    pace::Speed,
+    pump::{Pump, Unwanted},
+    tcp::Tcp,
+};
 use crate::upgrade::{Io, Upgraded};
 
 /// Moves bytes both ways until both directions have ended, one connection failed, or a clock or a drain
@@ -27,8 +32,10 @@ impl Relay {
         Self {
             client: client.rewrap(Tcp::new),
             upstream: upstream.rewrap(Tcp::new),
-            up: Pump::new(top),
-            down: Pump::new(top),
+            // What upstream answered before it went must reach the client; a client that is gone has nothing
+            // more to say.
+            up: Pump::new(top, Unwanted::Discarded),
+            down: Pump::new(top, Unwanted::Left),
             watch: Watch::default(),
         }
     }

@@ -29,6 +29,16 @@ pub(super) struct Pump {
     held: Held,
     pace: Pace,
     is_unflushed: bool,
+    unwanted: Unwanted,
+}
+
+/// What becomes of bytes that the other side does not take any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwanted {
+    /// They are discarded for a while, for their sender has been sent something that it may not have yet.
+    Discarded,
+    /// They are left where they are, and their sender is told so by the end of its connection.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +46,10 @@ enum Stage {
     Moving,
     Ending,
     /// A socket that is closed with bytes in it resets its connection, and what was sent to the peer just
-    /// before may be lost to that. So they are read, and go nowhere.
-    Discarding,
+    /// before may be lost to that. So they are read, so many at most, and go nowhere.
+    Discarding {
+        left: usize,
+    },
     Ended,
 }
 
@@ -61,18 +73,19 @@ enum Halt {
 
 impl Pump {
     /// `top` is how fast it may become.
-    pub(super) const fn new(top: Speed) -> Self {
+    pub(super) const fn new(top: Speed, unwanted: Unwanted) -> Self {
         Self {
             stage: Stage::Moving,
             held: Held::Nothing,
             pace: Pace::new(top),
             is_unflushed: false,
+            unwanted,
         }
     }
 
     /// Whether nothing that is read is passed on any more.
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Discarding | Stage::Ended)
+        matches!(self.stage, Stage::Discarding { .. } | Stage::Ended)
     }
 
     /// Whether it reads nothing because the other side takes nothing.
@@ -93,7 +106,7 @@ impl Pump {
             let halted = match self.stage {
                 Stage::Moving => self.step(cx, from, to, spare),
                 Stage::Ending => self.end(cx, to),
-                Stage::Discarding => self.discard(cx, from, spare),
+                Stage::Discarding { left } => self.discard(cx, from, left, spare),
                 Stage::Ended => return Poll::Ready(Ok(())),
             };
             match halted {
@@ -102,7 +115,10 @@ impl Pump {
                 Err(Halt::Failed(error)) => return Poll::Ready(Err(error)),
                 Err(Halt::Unwanted) => {
                     self.held = Held::Nothing;
-                    self.stage = Stage::Discarding;
+                    self.stage = match self.unwanted {
+                        Unwanted::Discarded => Stage::Discarding { left: DISCARDED },
+                        Unwanted::Left => Stage::Ended,
+                    };
                 }
             }
         }
@@ -204,13 +220,22 @@ impl Pump {
         &mut self,
         cx: &mut Context<'_>,
         from: &mut impl End,
+        left: usize,
         spare: &mut Option<Scratch>,
     ) -> Result<(), Halt> {
+        if left == 0 {
+            // The relay's clock ends it.
+            return Err(Halt::Waiting);
+        }
         let scratch = spare.get_or_insert_with(|| Scratch::take(Size::Small));
         match read_into(scratch, cx, from) {
-            Poll::Ready(Ok(1..)) => Ok(()),
             Poll::Ready(Ok(0)) => {
                 self.stage = Stage::Ended;
+                Ok(())
+            }
+            Poll::Ready(Ok(length)) => {
+                let left = left.saturating_sub(length);
+                self.stage = Stage::Discarding { left };
                 Ok(())
             }
             Poll::Ready(Err(error)) => Err(Halt::Failed(error)),
@@ -301,5 +326,7 @@ fn read_into(
     })
 }
 
+/// How much is read that goes nowhere.
+const DISCARDED: usize = 1 << 20;
 /// How many reads and writes a direction may do before others have their turn.
 const ROUNDS: usize = 64;

@@ -52,3 +52,16 @@ async fn http2_is_enough_for_http2_but_not_for_tls() {
     answer.refuses(403);
     assert_eq!(answer.all("upgrade"), [""; 0], "HTTP/2 has no such field");
 }
+
+/// Over TLS the version is agreed on by ALPN: HTTP/2 is served, and HTTP/1.1 is told of it.
+#[tokio::test]
+#[ignore = "needs curl: .ci/install"]
+async fn a_required_version_is_agreed_on_by_alpn() {
+    let server = Server::gallery(&["--tls"]).await;
+    let url = server.http("/http2");
+    let answer = Curl::h2c(&url).insecure().send().await;
+    assert_eq!(answer.version, "HTTP/2");
+    answer.is("/http2", Row::Passes(200, "http2"));
+    let answer = Curl::http1(&url).insecure().send().await;
+    answer.requires("/http2", "HTTP/2.0");
+}
