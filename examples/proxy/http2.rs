@@ -73,7 +73,7 @@ impl Service<Request<Content>> for Http2 {
 
 fn restore_host(request: &mut Request<Content>) -> Result<(), InvalidUriParts> {
     let host = request.extensions_mut().remove::<OriginalHost>();
-    let host = host.and_then(|OriginalHost(host)| Authority::try_from(host.as_bytes()).ok());
+    let host = host.and_then(|host| Authority::try_from(host.get().as_bytes()).ok());
     if let Some(host) = host {
         let mut uri = request.uri().clone().into_parts();
         uri.authority = Some(host);

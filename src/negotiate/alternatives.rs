@@ -21,17 +21,24 @@ impl Acceptance {
         let policy = &self.agreed().policy;
         let offer = Offer::read_with(head, None);
         let found = policy.wanted(&offer).into_iter();
-        found
+        let found: Vec<_> = found
             .filter_map(|index| policy.accept_for(&offer, index))
-            .collect()
+            .collect();
+        let own = self.agreed().choice().protocol;
+        if found.iter().any(|a| a.agreed().choice().protocol == own) {
+            return found;
+        }
+        // Something in between has changed the request; what was let through was let through.
+        vec![self.clone()]
     }
 
     /// The same with another subprotocol, or none; `None` if the policy names some and this is none of
-    /// them, or if it is no WebSocket.
+    /// them, if it requires one and this is none, or if it is no WebSocket.
     pub(crate) fn with_subprotocol(self, name: Option<&HeaderValue>) -> Option<Self> {
         let websocket = self.agreed().websocket()?;
         let subprotocol = match name {
             Some(name) if websocket.names_subprotocols() => Some(position(websocket, name)?),
+            None if websocket.requires_subprotocol() => return None,
             _ => None,
         };
         self.agreed().choose(Choice {

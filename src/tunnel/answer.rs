@@ -2,8 +2,25 @@
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, response::Parts};
 
-use super::{exchange::Exchange, hop, verify::Switched};
+use super::{
+    error::{TunnelError, TunnelErrorKind},
+    exchange::Exchange,
+    hop,
+    verify::Switched,
+};
 use crate::{body::ResponseBody, grammar::List, websocket::Subprotocol};
+
+/// Whether an answer can be passed on at all.
+pub(super) fn check(head: &Parts) -> Result<(), TunnelError> {
+    let hint = if hop::is_coded(&head.headers) {
+        "the upstream's answer comes in a transfer coding other than `chunked`"
+    } else if head.headers.len() > hop::MAX_FIELDS {
+        "the upstream's answer has more fields than are passed on"
+    } else {
+        return Ok(());
+    };
+    Err(TunnelError::new(TunnelErrorKind::Answer, hint))
+}
 
 /// Passes an answer back.
 pub(super) fn pass<R>(exchange: &Exchange, mut head: Parts, body: R) -> Response<ResponseBody<R>> {

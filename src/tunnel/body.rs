@@ -6,9 +6,9 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -55,13 +55,35 @@ impl<B> RequestBody<B> {
     }
 }
 
-/// Whether content has moved since this was last asked.
+/// How far the content of a request has come, for who waits for the answer.
 #[derive(Clone, Default)]
-pub(super) struct Progress(Arc<AtomicBool>);
+pub(super) struct Progress(Arc<AtomicU8>);
 
 impl Progress {
-    pub(super) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+    /// Content was passed on since this was last asked.
+    const MOVED: u8 = 1;
+    /// The upstream would take more than the client has sent.
+    const AWAITED: u8 = 2;
+    const FAILED: u8 = 4;
+
+    pub(super) fn take_moved(&self) -> bool {
+        self.0.fetch_and(!Self::MOVED, Ordering::Relaxed) & Self::MOVED != 0
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::AWAITED != 0
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::FAILED != 0
+    }
+
+    fn note<F, E>(&self, polled: &Poll<Option<Result<F, E>>>) {
+        match polled {
+            Poll::Pending => self.0.fetch_or(Self::AWAITED, Ordering::Relaxed),
+            Poll::Ready(Some(Err(_))) => self.0.fetch_or(Self::FAILED, Ordering::Relaxed),
+            Poll::Ready(_) => self.0.swap(Self::MOVED, Ordering::Relaxed),
+        };
     }
 }
 
@@ -78,16 +100,16 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
         let this = self.project();
-        let frame = ready!(match this.kind.project() {
+        let polled = match this.kind.project() {
             KindProj::Plain { body } => body
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
             KindProj::Content { body } => body.poll_frame(cx),
-        });
-        if let Some(Progress(moved)) = this.progress {
-            moved.store(true, Ordering::Relaxed);
+        };
+        if let Some(progress) = this.progress {
+            progress.note(&polled);
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -26,6 +26,16 @@ pub struct TunnelError {
 pub enum TunnelErrorKind {
     /// The request has not exactly one valid host. 400.
     Host,
+    /// The request has more fields than can be passed on with those of a proxy. 431.
+    TooManyFields,
+    /// The content of the request is not what its fields say, or broke off. 400.
+    BrokenContent,
+    /// The client sent no more of its content in time. 408.
+    SlowContent,
+    /// The content of the request comes in a transfer coding other than `chunked`. 501.
+    TransferCoding,
+    /// The request asks not to be forwarded any more, by `Max-Forwards`. 501.
+    MaxForwards,
     /// The request's path is too long behind that of the upstream. 414.
     TooLong,
     /// The offer has more content than its protocol allows. 413.
@@ -42,6 +52,9 @@ pub enum TunnelErrorKind {
     Lost,
     /// The upstream did not answer in time. 504.
     TimedOut,
+    /// The upstream's answer cannot be passed on: it has a transfer coding other than `chunked`, or far too
+    /// many fields. 502.
+    Answer,
     /// The upstream switched to a protocol that it was not offered, or in a malformed way. 502.
     Switch,
     /// The upstream's `Sec-WebSocket-Accept` is not the answer to the key it was sent. 502.
@@ -50,6 +63,8 @@ pub enum TunnelErrorKind {
     Subprotocol,
     /// The upstream selected an extension that it was not offered. 502.
     Extension,
+    /// No random octets could be had for a key. 500.
+    NoKey,
     /// The upstream accepted, and the client service then gave no connection. 502.
     NotHandedOver,
 }
@@ -59,14 +74,20 @@ impl TunnelErrorKind {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Host => StatusCode::BAD_REQUEST,
+            Self::Host | Self::BrokenContent => StatusCode::BAD_REQUEST,
+            Self::SlowContent => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::NoKey => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Connect | Self::Content => StatusCode::NOT_IMPLEMENTED,
+            Self::Connect | Self::Content | Self::TransferCoding | Self::MaxForwards => {
+                StatusCode::NOT_IMPLEMENTED
+            }
             Self::NoUpstream => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Unreachable
             | Self::Lost
+            | Self::Answer
             | Self::Switch
             | Self::Accept
             | Self::Subprotocol
@@ -80,6 +101,13 @@ impl TunnelErrorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::TooManyFields => "too-many-fields",
+            Self::BrokenContent => "broken-content",
+            Self::SlowContent => "slow-content",
+            Self::TransferCoding => "transfer-coding",
+            Self::MaxForwards => "max-forwards",
+            Self::NoKey => "no-key",
+            Self::Answer => "upstream-answer",
             Self::TooLong => "too-long",
             Self::ContentTooLarge => "content-too-large",
             Self::Connect => "connect",
@@ -99,9 +127,18 @@ impl TunnelErrorKind {
     /// Returns whether the upstream is at fault, or the way to it.
     #[must_use]
     pub const fn is_upstream_fault(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::Host | Self::TooLong | Self::ContentTooLarge | Self::Connect | Self::Content
+            Self::NoUpstream
+                | Self::Unreachable
+                | Self::Lost
+                | Self::TimedOut
+                | Self::Answer
+                | Self::Switch
+                | Self::Accept
+                | Self::Subprotocol
+                | Self::Extension
+                | Self::NotHandedOver
         )
     }
 }
@@ -124,10 +161,13 @@ impl TunnelError {
 
     /// What the client service fails with instead of an answer.
     #[cold]
-    pub(super) fn of_client(error: Box<dyn Error + Send + Sync>) -> Self {
+    pub(super) fn of_client(error: Box<dyn Error + Send + Sync>, is_content: bool) -> Self {
         let (kind, hint) = if any(&*error, <dyn Error>::is::<LengthLimitError>) {
             let hint = "the offer has more content than its protocol allows";
             (TunnelErrorKind::ContentTooLarge, hint)
+        } else if is_content {
+            let hint = "the content of the request broke off, or is not what its fields say";
+            (TunnelErrorKind::BrokenContent, hint)
         } else if any(&*error, is_connect) {
             let hint = "no connection to the upstream could be made: nothing listens there, or the \
                         way to it is closed";

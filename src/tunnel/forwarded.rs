@@ -9,8 +9,8 @@ use crate::{grammar::is_token, head::Head};
 /// What a [`Tunnel`](super::Tunnel) tells the upstream of the client: its address, the host it asked for
 /// and whether it came by TLS.
 ///
-/// Unless a constructor says otherwise, what the client itself says of it, `Forwarded` and the
-/// `X-Forwarded-*` that are in use, is taken off: an upstream that trusts its proxy must not be told by
+/// Unless a constructor says otherwise, what the client itself says of it, `Forwarded`, every `X-Forwarded-*`
+/// and `X-Real-IP`, is taken off: an upstream that trusts its proxy must not be told by
 /// somebody else.
 ///
 /// # Examples
@@ -96,7 +96,8 @@ impl Forwarded {
         self
     }
 
-    /// Appends to what the request says already, as between two proxies of one's own.
+    /// Appends to what the request says already, as between two proxies of one's own. It changes what is
+    /// written, and so nothing where nothing is.
     ///
     /// # Security
     ///
@@ -124,10 +125,9 @@ impl Forwarded {
         if matches!(self.form, Form::Pass) {
             return;
         }
-        if !self.appends {
-            for name in &CLAIMS {
-                headers.remove(name);
-            }
+        let is_told = matches!(self.form, Form::XForwarded(_) | Form::Rfc7239(_));
+        if !(self.appends && is_told) {
+            strip(headers);
         }
         match &self.form {
             Form::Strip | Form::Pass => {}
@@ -207,17 +207,30 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What upstreams believe of a client.
-static CLAIMS: [HeaderName; 8] = [
-    header::FORWARDED,
-    X_FORWARDED_FOR,
-    X_FORWARDED_HOST,
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    X_FORWARDED_PROTO,
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-real-ip"),
-];
+/// Takes off what upstreams believe of a client.
+fn strip(headers: &mut HeaderMap) {
+    let claims: Vec<_> = headers
+        .keys()
+        .filter(|name| is_claim(name))
+        .cloned()
+        .collect();
+    for name in claims {
+        headers.remove(name);
+    }
+}
+
+/// Some servers take `_` for `-`, so that both are the same field to them.
+fn is_claim(name: &HeaderName) -> bool {
+    let mut name = name
+        .as_str()
+        .bytes()
+        .map(|b| if b == b'_' { b'-' } else { b });
+    let is = |text: &str| name.clone().eq(text.bytes());
+    if is("forwarded") || is("x-real-ip") || is("x-forwarded") {
+        return true;
+    }
+    "x-forwarded-".bytes().all(|byte| name.next() == Some(byte))
+}
 
 #[cfg(test)]
 mod tests {
@@ -251,18 +264,22 @@ mod tests {
         move |_| text.parse().ok()
     }
 
-    const CLAIMS: [(&str, &str); 3] = [
+    const CLAIMS: [(&str, &str); 6] = [
         ("forwarded", "for=6.6.6.6"),
         ("x-forwarded-for", "6.6.6.6"),
         ("x-real-ip", "6.6.6.6"),
+        ("x-forwarded-ssl", "on"),
+        ("x_forwarded_for", "6.6.6.6"),
+        ("x-forwarded", "for=6.6.6.6"),
     ];
 
     #[test]
     fn what_a_client_claims_is_taken_off_unless_it_is_trusted() {
         writes(Forwarded::strip(), &CLAIMS, &[]);
+        writes(Forwarded::strip().append(), &CLAIMS, &[]);
         writes(
             Forwarded::pass(),
-            &CLAIMS,
+            &CLAIMS[..3],
             &[
                 "forwarded: for=6.6.6.6",
                 "x-forwarded-for: 6.6.6.6",

@@ -132,12 +132,19 @@ where
             let waiting = exchange.as_ref().expect("polled after it was ready");
             let answer = match answered {
                 Ok(answer) => answer,
-                Err(error) => return Poll::Ready(Err(TunnelError::of_client(error.into()))),
+                Err(error) => {
+                    let progress = waiting.progress.as_ref();
+                    let is_content = progress.is_some_and(Progress::has_failed);
+                    let error = TunnelError::of_client(error.into(), is_content);
+                    return Poll::Ready(Err(error));
+                }
             };
             let (mut head, body) = answer.into_parts();
             // Whatever the answer: the client service's handle goes no further (rule 18).
             let handle = Handle::take(&mut head.extensions);
-            match (verify(waiting.asked.as_ref(), &head), handle) {
+            let checked = answer::check(&head);
+            let verified = checked.and_then(|()| verify(waiting.asked.as_ref(), &head));
+            match (verified, handle) {
                 (Ok(None), _) => return Poll::Ready(Ok(answer::pass(waiting, head, body))),
                 (Ok(Some(switched)), Some(handle)) => {
                     let opening = Some(Box::new(Opening {
@@ -159,16 +166,25 @@ where
         let Some(mut late) = this.late.as_pin_mut() else {
             return Poll::Pending;
         };
-        let progress = this.exchange.as_ref().and_then(|e| e.progress.as_ref());
+        let exchange = this.exchange.as_ref();
+        let progress = exchange.and_then(|exchange| exchange.progress.as_ref());
         loop {
             ready!(late.as_mut().poll(cx));
             match Instant::now().checked_add(*this.timeout) {
-                Some(later) if progress.is_some_and(Progress::take) => late.as_mut().reset(later),
+                Some(later) if progress.is_some_and(Progress::take_moved) => {
+                    late.as_mut().reset(later)
+                }
                 _ => break,
             }
         }
-        let hint = "the upstream did not answer in time";
-        Poll::Ready(TunnelError::new(TunnelErrorKind::TimedOut, hint))
+        let (kind, hint) = if progress.is_some_and(Progress::is_awaited) {
+            let hint = "the client sent no more of its content in time";
+            (TunnelErrorKind::SlowContent, hint)
+        } else {
+            let hint = "the upstream did not answer in time";
+            (TunnelErrorKind::TimedOut, hint)
+        };
+        Poll::Ready(TunnelError::new(kind, hint))
     }
 
     fn fail(self: Pin<&mut Self>, error: &TunnelError) -> Response<ResponseBody<R>> {

@@ -1,6 +1,6 @@
 //! The fields that concern one hop, and end with it (RFC 9110 7.6.1).
 
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use crate::grammar::List;
 
@@ -9,6 +9,10 @@ use crate::grammar::List;
 ///
 /// `Host` stays whatever `Connection` says, for the message would go nowhere without it.
 pub(super) fn strip(headers: &mut HeaderMap) {
+    // RFC 9112 6.3: it overrules a length, which must not be passed on.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     for name in named(headers) {
         headers.remove(name);
     }
@@ -29,6 +33,29 @@ fn named(headers: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
+/// Whether content comes in a coding that would be lost with its name: any but `chunked`, which is that of
+/// the hop (RFC 9112 6.1).
+pub(super) fn is_coded(headers: &HeaderMap) -> bool {
+    let codings = List::new(headers.get_all(header::TRANSFER_ENCODING));
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    !codings.iter_all().all(is_chunked)
+}
+
+/// Counts a request on that says how often it may be forwarded; false if it may not (RFC 9110 7.6.2).
+pub(super) fn may_go_on(method: &Method, headers: &mut HeaderMap) -> bool {
+    let counts = matches!(*method, Method::OPTIONS | Method::TRACE);
+    let left = headers.get(header::MAX_FORWARDS).filter(|_| counts);
+    let left: Option<u64> = left.and_then(|left| left.to_str().ok()?.parse().ok());
+    match left {
+        Some(0) => false,
+        Some(left) => {
+            headers.insert(header::MAX_FORWARDS, (left - 1).into());
+            true
+        }
+        None => true,
+    }
+}
+
 /// Whether the sender of a request takes trailers, which it says to this hop and means all of them.
 pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
     List::new(headers.get_all(header::TE)).contains("trailers")
@@ -46,6 +73,9 @@ pub(super) fn append_via(headers: &mut HeaderMap, version: Version, name: &Heade
         headers.append(header::VIA, member);
     }
 }
+
+/// How many fields a message may have to be passed on. A map that takes no more panics, and a proxy adds some.
+pub(super) const MAX_FIELDS: usize = 8192;
 
 static ONE_HOP: [HeaderName; 10] = [
     header::CONNECTION,
@@ -112,6 +142,13 @@ mod tests {
         for name in fields {
             leaves(&[(name, "x"), ("cookie", "a=b")], &["cookie"]);
         }
+    }
+
+    #[test]
+    fn a_length_that_is_overruled_goes() {
+        let both = [("transfer-encoding", "chunked"), ("content-length", "3")];
+        leaves(&both, &[]);
+        leaves(&[("content-length", "3")], &["content-length"]);
     }
 
     #[test]

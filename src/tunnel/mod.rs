@@ -50,10 +50,11 @@
 //! not read stops the one that writes. A connection that nobody uses holds no buffer; a direction that is
 //! busy is given a large one, or left to the kernel ([`Tunnel::splice`]).
 //!
-//! The relay ends when both directions have ended, or either connection failed. When the upstream takes no
-//! more, what the client still sends is discarded, up to a mebibyte and for ten seconds at most, so that the answer it was
-//! given is not lost to a reset. A peer that neither reads nor leaves holds both connections: set an
-//! [`idle_timeout`](crate::UpgradeLayer::idle_timeout).
+//! The relay ends when both directions have ended, or the client's connection failed. When the upstream takes
+//! no more, what the client still sends is discarded, up to a mebibyte and for ten seconds at most, so that the
+//! answer it was given is not lost to a reset. An abrupt end on one side is an end on the other: a protocol that
+//! has to tell what is complete from what was cut off says so itself, as WebSocket does by its close. A peer that
+//! neither reads nor leaves holds both connections: set an [`idle_timeout`](crate::UpgradeLayer::idle_timeout).
 //!
 //! The layer's clocks, limits, drain and observers see the client's side as ever. At the start of a drain
 //! nothing is said, for only the two ends know how: an upstream that drains too says goodbye itself.

@@ -42,7 +42,15 @@ pub(super) struct Manner {
 /// both, and hyper-util's client knows a connection by it, so that the upstream sees its own name there. A
 /// client service that knows its connections otherwise may put this in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginalHost(pub HeaderValue);
+pub struct OriginalHost(HeaderValue);
+
+impl OriginalHost {
+    /// Returns the host, with a port if the client wrote one.
+    #[must_use]
+    pub const fn get(&self) -> &HeaderValue {
+        &self.0
+    }
+}
 
 impl Manner {
     /// Makes a client's request that of a proxy.
@@ -56,16 +64,28 @@ impl Manner {
         B: Body,
     {
         let on_upgrade = OnUpgrade::take(&mut request);
-        if *request.method() == Method::CONNECT && on_upgrade.is_none() {
-            return Err(not_a_tunnel());
+        check(&request, on_upgrade.is_some())?;
+        if !hop::may_go_on(&request.method().clone(), request.headers_mut()) {
+            return Err(not_forwarded());
         }
         let host = host(&request)?;
         let acceptances = on_upgrade.as_ref().map(|on| on.alternatives(&request));
-        let version = request.version();
+        // That of the connection, where a translated request shows another.
+        let version = on_upgrade
+            .as_ref()
+            .map_or(request.version(), |on| on.version());
         let told = self.forwarded.read(&Head::from(&request));
 
         let (mut head, body) = request.into_parts();
-        self.rewrite(&mut head, &told, host.as_ref());
+        self.rewrite(&mut head, version, &told, host.as_ref());
+        let is_open = !body.is_end_stream() && body.size_hint().exact().is_none();
+        if is_open && self.version != Version::HTTP_2 {
+            // hyper takes a GET for empty that does not say that it is not.
+            let lacks_length = !head.headers.contains_key(header::CONTENT_LENGTH);
+            let chunked = lacks_length.then(|| HeaderValue::from_static("chunked"));
+            head.headers
+                .extend(chunked.map(|coding| (header::TRANSFER_ENCODING, coding)));
+        }
         head.uri = target(upstream, &head.uri)?;
         head.version = self.version;
         head.extensions.remove::<Protocol>();
@@ -92,13 +112,13 @@ impl Manner {
     }
 
     /// The fields of a request, from those it came with.
-    fn rewrite(&self, head: &mut Parts, told: &Told, host: Option<&HeaderValue>) {
+    fn rewrite(&self, head: &mut Parts, version: Version, told: &Told, host: Option<&HeaderValue>) {
         let headers = &mut head.headers;
         let trailers = hop::takes_trailers(headers);
         hop::strip(headers);
         self.forwarded.write(told, host, headers);
         if let Some(via) = &self.via {
-            hop::append_via(headers, head.version, via);
+            hop::append_via(headers, version, via);
         }
         if self.version == Version::HTTP_2 {
             headers.remove(HOST);
@@ -137,6 +157,23 @@ impl Manner {
     }
 }
 
+/// What cannot be forwarded, whatever the upstream.
+fn check<B>(request: &Request<B>, is_accepted: bool) -> Result<(), TunnelError> {
+    let (kind, hint) = if *request.method() == Method::CONNECT && !is_accepted {
+        let hint = "this is a reverse proxy: a CONNECT needs a `:protocol` that is forwarded here";
+        (TunnelErrorKind::Connect, hint)
+    } else if request.headers().len() > hop::MAX_FIELDS {
+        let hint = "the request has more fields than are forwarded";
+        (TunnelErrorKind::TooManyFields, hint)
+    } else if hop::is_coded(request.headers()) {
+        let hint = "the request's content comes in a transfer coding other than `chunked`";
+        (TunnelErrorKind::TransferCoding, hint)
+    } else {
+        return Ok(());
+    };
+    Err(TunnelError::new(kind, hint))
+}
+
 /// RFC 9110 7.8: all in one list, in the order that decides.
 fn upgrade<B>(
     acceptances: &[Acceptance],
@@ -144,6 +181,9 @@ fn upgrade<B>(
 ) -> Result<AskedBy, TunnelError> {
     if *request.method() == Method::CONNECT {
         *request.method_mut() = Method::GET;
+    }
+    if acceptances.is_empty() {
+        return Err(no_protocol());
     }
     let names: Vec<_> = acceptances.iter().map(|a| a.protocol().as_str()).collect();
     let names = HeaderValue::try_from(names.join(", ")).map_err(|_| no_protocol())?;
@@ -173,7 +213,7 @@ fn key(acceptance: &Acceptance) -> Result<Key, TunnelError> {
     }
     Key::random().map_err(|error| {
         let hint = "no random octets could be had for a `Sec-WebSocket-Key`";
-        TunnelError::new(TunnelErrorKind::Unreachable, hint).with_source(error.into())
+        TunnelError::new(TunnelErrorKind::NoKey, hint).with_source(error.into())
     })
 }
 
@@ -244,9 +284,9 @@ fn too_long() -> TunnelError {
 }
 
 #[cold]
-fn not_a_tunnel() -> TunnelError {
-    let hint = "this is a reverse proxy: a CONNECT needs a `:protocol` that is forwarded here";
-    TunnelError::new(TunnelErrorKind::Connect, hint)
+fn not_forwarded() -> TunnelError {
+    let hint = "`Max-Forwards` is used up here, and a reverse proxy has nothing to tell of itself";
+    TunnelError::new(TunnelErrorKind::MaxForwards, hint)
 }
 
 #[cold]

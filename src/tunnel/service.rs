@@ -33,21 +33,28 @@ use crate::{body::ResponseBody, head::Head, refusal::accepts_details};
 /// # What is forwarded
 ///
 /// 1. A CONNECT that the layer did not let through is answered with 501, a request without exactly one host
-///    with 400, one whose path is too long behind the upstream's with 414, one for which no upstream is chosen
-///    with 503.
+///    with 400, one in a transfer coding other than `chunked` or whose `Max-Forwards` is used up with 501, one with more than
+///    8,192 fields with 431, one whose path is too long behind the upstream's with 414, one for which no
+///    upstream is chosen with 503.
 /// 2. The fields of one hop are taken off, over all their lines: those that `Connection` names, and
 ///    `Connection`, `Keep-Alive`, `Proxy-*`, `TE`, `Transfer-Encoding`, `Upgrade` and `HTTP2-Settings`. That trailers
 ///    are taken is passed on.
-/// 3. What a client claims of itself by `Forwarded` or `X-Forwarded-*` is taken off, unless
+/// 3. What a client claims of itself by `Forwarded`, `X-Forwarded-*` or `X-Real-IP` is taken off, unless
 ///    [`forwarded`](Self::forwarded) says otherwise; [`via`](Self::via) adds `Via`.
 /// 4. `Host` is the one the client asked for; towards HTTP/2 see [`OriginalHost`](super::OriginalHost).
+///    `OPTIONS *` becomes `OPTIONS /`.
 /// 5. An offer that the layer let through is made to the upstream, as the
 ///    [module](super#the-way-of-an-upgrade) tells. Without a layer there are none, nor behind one that
 ///    leaves the server's handle to others by [`hand_over_raw`](crate::Policy::hand_over_raw).
 /// 6. Content is streamed both ways. That of an offer is read to its end before it can be accepted.
-/// 7. From the answer the same fields are taken off. On a 426 to HTTP/1.1 `Upgrade` stays, but for `h2c`.
+/// 7. From the answer the same fields are taken off. Its status stays: a 426 too, whose `Upgrade` stays over
+///    HTTP/1.1 but for `h2c`, and cannot be said over HTTP/2.
 ///
 /// A tunnel never fails: what goes wrong is a response, with a [`TunnelError`] in its extensions.
+///
+/// # Panics
+///
+/// Its future panics outside of a tokio runtime with a timer.
 ///
 /// # Examples
 ///
@@ -105,6 +112,12 @@ impl<C, U> Tunnel<C, U> {
     /// The client must speak it and nothing else: one of hyper-util's needs `http2_only(true)` for HTTP/2, and
     /// no connector that negotiates HTTP/2 for HTTP/1.1. The upstream must have extended CONNECT enabled.
     ///
+    /// Two things are different over HTTP/2. `:authority`, which is the host the upstream sees, is that of the
+    /// connection, so that an `Origin` does not match it: let the upstream
+    /// [trust the forwarded host](crate::WebSocket::trust_forwarded_host), or use a client that restores
+    /// [`OriginalHost`](super::OriginalHost), as the example `proxy` does. And an extended CONNECT cannot be answered with
+    /// a page: where an upstream would pass an offer over, the client gets 501.
+    ///
     /// Over HTTP/2 all tunnels share a connection: there are no more of them than the upstream allows streams
     /// (hyper 200, unless it is told otherwise), the next waits; and clients that do not read can use up the
     /// connection's window, for which the others wait. Over HTTP/1.1 each has a connection of its own.
@@ -125,7 +138,7 @@ impl<C, U> Tunnel<C, U> {
     }
 
     /// Answers with 504 where the upstream gave no head of an answer for so long, which is 60 s unless this
-    /// is set; [`Duration::MAX`] waits for ever.
+    /// is set, and with 408 where it waits for the client's content; [`Duration::MAX`] waits for ever.
     ///
     /// Making the connection counts. Content of the request starts it anew with every piece, and the answer's,
     /// like an upgraded connection, takes as long as it takes.
@@ -150,7 +163,8 @@ impl<C, U> Tunnel<C, U> {
         self
     }
 
-    /// Adds `Via` with this name to requests and answers ([RFC 9110 section 7.6.3]).
+    /// Adds `Via` with this name to requests and answers ([RFC 9110 section 7.6.3]), as a gateway must to
+    /// requests; without a name, nothing tells that there is one.
     ///
     /// # Panics
     ///
@@ -174,6 +188,18 @@ impl<C, U> Tunnel<C, U> {
     pub const fn get_ref(&self) -> &C {
         &self.client
     }
+
+    /// Returns the client.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut C {
+        &mut self.client
+    }
+
+    /// Gives back the client.
+    #[must_use]
+    pub fn into_inner(self) -> C {
+        self.client
+    }
 }
 
 impl<C, U, B, R> Service<Request<B>> for Tunnel<C, U>
@@ -194,7 +220,7 @@ where
         self.client.poll_ready(cx).map(|ready| {
             let broken = ready
                 .err()
-                .map(|error| TunnelError::of_client(error.into()));
+                .map(|error| TunnelError::of_client(error.into(), false));
             self.broken = broken;
             Ok(())
         })

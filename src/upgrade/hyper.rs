@@ -1,7 +1,7 @@
 //! hyper's part in an upgrade: its handle, its `:protocol`, its I/O and, for others to use, its
 //! traits.
 //!
-//! The one file that names it; all else is written for any server.
+//! The one file that names it, but for the tunnel, whose client is hyper's; all else is written for any server.
 
 use std::{
     io,

@@ -38,7 +38,7 @@ impl Handshake {
             Lines::None => None,
             _ => subprotocol::select(&options.subprotocols, &fields.subprotocol())?,
         };
-        if options.require_subprotocol && subprotocol.is_none() {
+        if options.requires_subprotocol() && subprotocol.is_none() {
             return Err(subprotocol_required());
         }
         Ok(Self { key, subprotocol })

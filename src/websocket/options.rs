@@ -46,7 +46,7 @@ use crate::{grammar::is_token, head::Head};
 #[must_use]
 pub struct WebSocket {
     pub(super) subprotocols: Vec<HeaderValue>,
-    pub(super) require_subprotocol: bool,
+    require_subprotocol: bool,
     pub(super) origins: Origins,
 }
 
@@ -157,6 +157,11 @@ impl WebSocket {
     /// Returns the name of the subprotocol with this index.
     pub(crate) fn subprotocol(&self, index: usize) -> Option<&HeaderValue> {
         self.subprotocols.get(index)
+    }
+
+    /// Whether there must be one.
+    pub(crate) const fn requires_subprotocol(&self) -> bool {
+        self.require_subprotocol
     }
 
     /// Whether the policy has a say in subprotocols at all.

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::upgrade::{Io, Upgraded};
 
-/// Moves bytes both ways until both directions have ended, one connection failed, or a clock or a drain
-/// closed the client's.
+/// Moves bytes both ways until both directions have ended, the client's connection failed, or a clock or a
+/// drain closed it.
 pub(in crate::tunnel) struct Relay {
     client: Upgraded,
     upstream: Io,
@@ -49,7 +49,9 @@ impl Relay {
             return Poll::Pending;
         }
         while self.watch.poll_strike(cx).is_ready() {
-            if self.client.has_failed() || self.upstream.has_failed() {
+            // Whoever is slow, and still reads, gets all that came before the failure.
+            let moves = self.up.take_written() | self.down.take_written();
+            if !moves && (self.client.has_failed() || self.upstream.has_failed()) {
                 return Poll::Ready(());
             }
             let has_lingered = std::mem::replace(&mut self.watch.lingers, is_over);
@@ -75,9 +77,16 @@ impl Future for Relay {
         let up = this.up.poll(cx, client, upstream, &mut spare);
         let down = this.down.poll(cx, upstream, client, &mut spare);
         match (up, down) {
-            // What is left of the other direction has nobody to go to.
-            (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(()),
+            // The client is gone, and what is left has nobody to go to.
+            (Poll::Ready(Err(_)), _) => Poll::Ready(()),
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(()),
+            // The upstream is gone, and the client has yet to read what it answered.
+            (_, Poll::Ready(Err(_))) => {
+                this.up.give_up();
+                this.down.end_of_stream();
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             _ => this.poll_watch(cx),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Pump {
     held: Held,
     pace: Pace,
     is_unflushed: bool,
+    /// Something was written since this was last asked.
+    has_written: bool,
     unwanted: Unwanted,
 }
 
@@ -65,7 +67,7 @@ enum Held {
 enum Halt {
     /// Until it is woken.
     Waiting,
-    /// The connection that is read from failed, and with it the whole relay.
+    /// The connection that is read from failed, and all that came before was passed on.
     Failed(io::Error),
     /// The connection that is written to takes no more.
     Unwanted,
@@ -79,6 +81,7 @@ impl Pump {
             held: Held::Nothing,
             pace: Pace::new(top),
             is_unflushed: false,
+            has_written: false,
             unwanted,
         }
     }
@@ -86,6 +89,28 @@ impl Pump {
     /// Whether nothing that is read is passed on any more.
     pub(super) const fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Discarding { .. } | Stage::Ended)
+    }
+
+    pub(super) const fn take_written(&mut self) -> bool {
+        mem::replace(&mut self.has_written, false)
+    }
+
+    /// What is read from has failed: that was all of it.
+    pub(super) fn end_of_stream(&mut self) {
+        if !self.is_over() {
+            self.stage = Stage::Ending;
+        }
+    }
+
+    /// What is written to has failed, and takes nothing more.
+    pub(super) fn give_up(&mut self) {
+        if !self.is_over() {
+            self.held = Held::Nothing;
+            self.stage = match self.unwanted {
+                Unwanted::Discarded => Stage::Discarding { left: DISCARDED },
+                Unwanted::Left => Stage::Ended,
+            };
+        }
     }
 
     /// Whether it reads nothing because the other side takes nothing.
@@ -113,13 +138,7 @@ impl Pump {
                 Ok(()) => {}
                 Err(Halt::Waiting) => return Poll::Pending,
                 Err(Halt::Failed(error)) => return Poll::Ready(Err(error)),
-                Err(Halt::Unwanted) => {
-                    self.held = Held::Nothing;
-                    self.stage = match self.unwanted {
-                        Unwanted::Discarded => Stage::Discarding { left: DISCARDED },
-                        Unwanted::Left => Stage::Ended,
-                    };
-                }
+                Err(Halt::Unwanted) => self.give_up(),
             }
         }
         cx.waker().wake_by_ref();
@@ -181,7 +200,10 @@ impl Pump {
                 }
             };
             match written {
-                Poll::Ready(Ok(1..)) => self.is_unflushed = true,
+                Poll::Ready(Ok(1..)) => {
+                    self.is_unflushed = true;
+                    self.has_written = true;
+                }
                 Poll::Ready(Ok(0) | Err(_)) => return Err(Halt::Unwanted),
                 Poll::Pending => return Err(Halt::Waiting),
             }
@@ -328,5 +350,7 @@ fn read_into(
 
 /// How much is read that goes nowhere.
 const DISCARDED: usize = 1 << 20;
-/// How many reads and writes a direction may do before others have their turn.
-const ROUNDS: usize = 64;
+/// How many reads, each with a write, a direction may do before others have their turn. Both directions, with
+/// what else a poll does, must stay below the 128 operations that tokio allows a task at a time, or the first
+/// would leave none to the second.
+const ROUNDS: usize = 24;

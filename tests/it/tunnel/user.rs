@@ -181,7 +181,7 @@ async fn the_original_host_is_in_the_extensions() {
     ] {
         let client = tower::service_fn(async |request: Request<RequestBody<memory::Body>>| {
             let host = request.extensions().get::<OriginalHost>();
-            let host = host.map(|host| host.0.to_str().unwrap().to_owned());
+            let host = host.map(|host| host.get().to_str().unwrap().to_owned());
             let mut answer = http::Response::new(memory::Body::default());
             answer.extensions_mut().insert(host);
             Ok::<_, Infallible>(answer)
