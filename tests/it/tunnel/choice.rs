@@ -1,12 +1,14 @@
 //! The upstream chooses among all that both the client and the policy name.
 
 use http::Version;
+use hyper::body::Incoming;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tower::Layer;
 use tower_upgrade::{Policy, UpgradeLayer, WebSocket};
 
 use super::{
-    edge::{edge, policy, protocol, serve, tunnel},
+    edge::{edge, layer, listen, policy, protocol, serve, tunnel},
     ends::accepting,
     record::Record,
     upstream::{Upstream, switching, switching_with},
@@ -285,4 +287,26 @@ async fn a_client_of_http2_names_one() {
         stream.write("ping").await;
         peer.0.expect("ping").await;
     }
+}
+
+/// A layer in between that writes another `Host` does not take back what was let through.
+#[tokio::test]
+async fn what_was_let_through_stays() {
+    let upstream = Upstream::new().await;
+    let other_host = tower::util::MapRequestLayer::new(|mut request: http::Request<Incoming>| {
+        let host = http::HeaderValue::from_static("backend.internal");
+        request.headers_mut().insert("host", host);
+        request
+    });
+    let service = other_host.layer(tunnel(upstream.address(), Version::HTTP_11));
+    let edge = listen(layer().layer(service)).await;
+    let mut client = Client::connect(edge).await;
+    let offer = Request::websocket("/").set("origin", "http://here.example");
+    client
+        .send(offer.set("host", "here.example").to_bytes())
+        .await;
+    let (_, asked) = upstream.asked().await;
+    asked
+        .has("upgrade", "websocket")
+        .has("host", "backend.internal");
 }

@@ -1,6 +1,7 @@
 //! What of a request's head reaches the upstream.
 
 mod claims;
+mod framing;
 mod keys;
 mod target;
 

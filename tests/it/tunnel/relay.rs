@@ -1,6 +1,7 @@
 //! Bytes between two joined connections: all of them, at the pace of who reads, until either end is gone.
 
 mod bulk;
+mod fair;
 mod gone;
 mod slow;
 

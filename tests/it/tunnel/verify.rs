@@ -253,3 +253,27 @@ async fn a_101_answers_an_offer() {
         case.fails(switching("h2c"), "upstream-switch").await;
     }
 }
+
+/// A policy that requires a subprotocol requires it of the upstream, too.
+#[tokio::test]
+async fn a_required_subprotocol_is_selected() {
+    let websocket = || WebSocket::new().subprotocols(["v1"]);
+    for (options, fields, status) in [
+        (websocket().require_subprotocol(), "", 502),
+        (
+            websocket().require_subprotocol(),
+            "\r\nSec-WebSocket-Protocol: v1",
+            101,
+        ),
+        (websocket(), "", 101),
+    ] {
+        let (edge, upstream) = Upstream::behind(Policy::offer(options)).await;
+        let mut client = Client::connect(edge).await;
+        let offer = Request::websocket("/").set("sec-websocket-protocol", "v1");
+        client.send(offer.to_bytes()).await;
+        let (mut peer, _) = upstream.asked().await;
+        let accept = format!("Sec-WebSocket-Accept: {ACCEPT}{fields}");
+        peer.send(switching_with("websocket", &accept)).await;
+        client.head().await.is(status);
+    }
+}

@@ -1,13 +1,18 @@
 //! Who is at fault: the client, who chose the upstream, or the upstream.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
-use http::{Method, Uri, Version};
-use tower_upgrade::Policy;
+use http::{HeaderValue, Method, Uri, Version};
+use tower::ServiceExt;
+use tower_upgrade::{
+    Policy,
+    tunnel::{Forwarded, RequestBody},
+};
 
 use crate::{
     tunnel::{
         edge::{layer, protocol, serve, tunnel, tunnel_to},
+        memory,
         upstream::Upstream,
     },
     wire::{Client, Request},
@@ -76,4 +81,55 @@ async fn chunked_content_over_the_limit_is_413() {
     client.send(request.to_bytes()).await;
     client.send("5\r\nhello\r\n0\r\n\r\n").await;
     client.head().await.is(413);
+}
+
+/// A client whose content is no HTTP, or stops, is at fault by itself.
+#[tokio::test]
+async fn a_client_answers_for_its_own_content() {
+    let upstream = Upstream::new().await;
+    let tunnel = tunnel(upstream.address(), Version::HTTP_11).timeout(Duration::from_millis(300));
+    let edge = serve(layer(), tunnel).await;
+    let post = Request::get("/")
+        .method("POST")
+        .set("transfer-encoding", "chunked")
+        .set("accept", "application/problem+json");
+
+    let mut client = Client::connect(edge).await;
+    client.send(post.to_bytes()).await;
+    client.send("3\r\nabc\r\nnonsense\r\n").await;
+    let answer = client.response().await;
+    answer.head.is(400);
+    assert!(answer.content.contains("broken-content"), "{answer:?}");
+
+    let mut client = Client::connect(edge).await;
+    client.send(post.to_bytes()).await;
+    client.send("3\r\nabc\r\n").await;
+    let answer = client.response().await;
+    answer.head.is(408);
+    assert!(answer.content.contains("slow-content"), "{answer:?}");
+}
+
+/// A map of fields that takes no more panics; what is near that is refused before.
+#[tokio::test]
+async fn far_too_many_fields_are_refused() {
+    let client = tower::service_fn(async |_: http::Request<RequestBody<String>>| {
+        Ok::<_, Infallible>(http::Response::new(String::new()))
+    });
+    let send = async |fields: usize| {
+        let mut request = http::Request::get("/").body(String::new()).unwrap();
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::from_static("a"));
+        for _ in 1..fields {
+            request
+                .headers_mut()
+                .append("x", HeaderValue::from_static("y"));
+        }
+        let forwarded = Forwarded::x_forwarded(|_| Some([1; 4].into()));
+        let tunnel = memory::tunnel(client).forwarded(forwarded).via("x");
+        tunnel.oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(send(8192).await, 200);
+    assert_eq!(send(8193).await, 431);
+    assert_eq!(send(32_000).await, 431);
 }

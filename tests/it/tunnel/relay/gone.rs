@@ -256,3 +256,25 @@ async fn an_answer_is_not_lost_to_what_the_client_still_sends() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     expect_bulk(&mut read, LENGTH).await;
 }
+
+/// The same where the upstream's end is a reset, which is read behind the answer.
+#[tokio::test]
+async fn an_answer_is_not_lost_to_a_reset_behind_it() {
+    const LENGTH: usize = 1 << 20;
+    let (client, mut peer) = sockets(layer()).await;
+    let (mut read, mut write) = client.into_split();
+    tokio::spawn(async move {
+        while write.write_all(&[7; 100]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    patiently("input", peer.read_exact(&mut [0; 100]))
+        .await
+        .unwrap();
+    send_bulk(&mut peer, LENGTH).await;
+    // With input unread, closing it resets its connection.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(peer);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    expect_bulk(&mut read, LENGTH).await;
+}
