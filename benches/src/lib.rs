@@ -1,6 +1,6 @@
 //! What a request costs, beside the peers.
 //!
-//! Five programs print their tables as Markdown; `cargo bench -p tower-upgrade-bench` runs them all:
+//! Six programs print their tables as Markdown; `cargo bench -p tower-upgrade-bench` runs them all:
 //!
 //! | program | what it measures |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `accept_path` | the same for each part of a connection's life, and for extractors on an axum route |
 //! | `server_cpu` | processor time of a server process on loopback, a handshake |
 //! | `memory` | resident memory of a server process on loopback, an idle upgraded connection |
+//! | `relay` | a tunnel as a process between client and backend, beside nginx and HAProxy: bytes, round trips, upgrades, memory |
 //!
 //! Instructions are counted by callgrind when valgrind is installed, and are the numbers to compare: times on a busy
 //! machine wander, so nothing here asserts one.
@@ -21,6 +22,8 @@ pub mod http1;
 pub mod http2;
 pub mod loopback;
 pub mod memory;
+#[cfg(target_os = "linux")]
+pub mod relay;
 pub mod report;
 pub mod requests;
 pub mod span;

@@ -15,6 +15,12 @@ pub fn name() -> Option<String> {
     env::args().skip_while(|argument| argument != SERVE).nth(1)
 }
 
+/// Returns the address of the server that the server of this process stands before, if it was given one.
+pub fn behind() -> Option<SocketAddr> {
+    let mut arguments = env::args().skip_while(|argument| argument != SERVE);
+    arguments.nth(2)?.parse().ok()
+}
+
 /// A server process; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -30,8 +36,20 @@ impl Server {
     /// # Errors
     /// It cannot be started or does not say where it listens.
     pub fn start(name: &str) -> Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .args([SERVE, name])
+        Self::spawn(Command::new(env::current_exe()?).args([SERVE, name]))
+    }
+
+    /// Starts the server of that name before another one.
+    ///
+    /// # Errors
+    /// It cannot be started or does not say where it listens.
+    pub fn start_before(name: &str, other: SocketAddr) -> Result<Self> {
+        let other = other.to_string();
+        Self::spawn(Command::new(env::current_exe()?).args([SERVE, name, other.as_str()]))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

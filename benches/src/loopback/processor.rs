@@ -23,12 +23,19 @@ pub fn time_spent() -> i64 {
 /// Waking a process on another, idle processor can cost more than the handshake, and whether it happens is chance.
 pub fn stay() {
     #[cfg(target_os = "linux")]
+    // SAFETY: it takes nothing and only tells.
+    if let Ok(processor) = usize::try_from(unsafe { libc::sched_getcpu() }) {
+        keep_to(processor);
+    }
+}
+
+/// Keeps this process, and those that it starts from now on, on that processor, if there is one.
+#[cfg(target_os = "linux")]
+pub fn keep_to(processor: usize) {
     // SAFETY: an all-zero set is an empty one, and the size is its size. Where it fails, the times only wander more.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        if let Ok(processor) = usize::try_from(libc::sched_getcpu()) {
-            libc::CPU_SET(processor, &mut set);
-            libc::sched_setaffinity(0, size_of_val(&set), &set);
-        }
+        libc::CPU_SET(processor, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &set);
     }
 }

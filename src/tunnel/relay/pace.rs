@@ -1,9 +1,9 @@
 //! `Pace`: how much a direction moves at a time, by how much there is.
 //!
 //! ```text
-//! Slow ──full reads──▶ Fast ──full reads──▶ Steady
-//!   ▲                    │                    │
-//!   └── a read that brought little ───────────┘
+//! Slow ──full reads──▶ Fast, or Steady where that is asked for
+//!   ▲                    │
+//!   └── a read that brought little
 //! ```
 
 use super::scratch::Size;
@@ -23,7 +23,7 @@ pub(in crate::tunnel) enum Speed {
     Slow,
     /// Small reads are full: a large buffer saves calls.
     Fast,
-    /// So are large ones: the kernel can do it alone, between two sockets.
+    /// The kernel does it alone, between two sockets.
     ///
     /// That takes less of this processor and more of those at both ends, whose pages are not in any cache:
     /// over loopback, where these are the same, it is slower than large buffers.
@@ -50,19 +50,11 @@ impl Pace {
             self.full = 0;
             return;
         }
-        let (next, after, room) = match self.speed {
-            Speed::Slow => (Speed::Fast, 2, Size::Small),
-            Speed::Fast => (self.top, 16, Size::Large),
-            Speed::Steady => return,
-        };
-        if length < room.octets() {
-            self.full = 0;
-            return;
-        }
-        self.full += 1;
-        if self.full == after {
-            self.speed = next;
-            self.full = 0;
+        if matches!(self.speed, Speed::Slow) {
+            self.full += 1;
+            if self.full == FULL {
+                self.speed = self.top;
+            }
         }
     }
 
@@ -70,17 +62,19 @@ impl Pace {
     pub(super) const fn limit(&mut self) {
         self.top = Speed::Fast;
         self.speed = Speed::Fast;
-        self.full = 0;
     }
 }
+
+/// So many full reads in a row, and it is fast.
+const FULL: u8 = 2;
 
 #[cfg(test)]
 mod tests {
     use super::{Pace, Size, Speed};
 
     #[track_caller]
-    fn counts(reads: &[(usize, usize)], expected: Speed) {
-        let mut pace = Pace::new(Speed::Steady);
+    fn counts(top: Speed, reads: &[(usize, usize)], expected: Speed) {
+        let mut pace = Pace::new(top);
         for (times, length) in reads {
             for _ in 0..*times {
                 pace.count(*length);
@@ -102,16 +96,13 @@ mod tests {
     #[test]
     fn full_reads_make_it_faster_and_a_small_one_slow_again() {
         let (small, large) = (Size::Small.octets(), Size::Large.octets());
-        counts(&[(1000, small - 1)], Speed::Slow);
-        counts(&[(1, small)], Speed::Slow);
-        counts(&[(2, small)], Speed::Fast);
-        counts(&[(2, small), (15, large)], Speed::Fast);
-        counts(&[(2, small), (16, large)], Speed::Steady);
-        counts(
-            &[(2, small), (15, large), (1, small), (15, large)],
-            Speed::Fast,
-        );
-        counts(&[(2, small), (16, large), (1000, small)], Speed::Steady);
-        counts(&[(2, small), (16, large), (1, 1)], Speed::Slow);
+        for top in [Speed::Fast, Speed::Steady] {
+            counts(top, &[(1000, small - 1)], Speed::Slow);
+            counts(top, &[(1, small), (1, small - 1), (1, small)], Speed::Slow);
+            counts(top, &[(2, small)], top);
+            counts(top, &[(2, small), (1000, large)], top);
+            counts(top, &[(2, small), (10, small)], top);
+            counts(top, &[(2, small), (1, 1)], Speed::Slow);
+        }
     }
 }
