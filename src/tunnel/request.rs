@@ -78,13 +78,8 @@ impl Manner {
 
         let (mut head, body) = request.into_parts();
         self.rewrite(&mut head, version, &told, host.as_ref());
-        let is_open = !body.is_end_stream() && body.size_hint().exact().is_none();
-        if is_open && self.version != Version::HTTP_2 {
-            // hyper takes a GET for empty that does not say that it is not.
-            let lacks_length = !head.headers.contains_key(header::CONTENT_LENGTH);
-            let chunked = lacks_length.then(|| HeaderValue::from_static("chunked"));
-            head.headers
-                .extend(chunked.map(|coding| (header::TRANSFER_ENCODING, coding)));
+        if self.version != Version::HTTP_2 {
+            keep_open(&mut head, &body);
         }
         head.uri = target(upstream, &head.uri)?;
         head.version = self.version;
@@ -154,6 +149,15 @@ impl Manner {
         }
         let headers = request.headers();
         Ok(Asked::new(on_upgrade, form, acceptances, headers))
+    }
+}
+
+/// hyper takes a GET for empty that says neither how long it is nor that it does not know.
+fn keep_open(head: &mut Parts, body: &impl Body) {
+    let is_open = !body.is_end_stream() && body.size_hint().exact().is_none();
+    if is_open && !head.headers.contains_key(header::CONTENT_LENGTH) {
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(header::TRANSFER_ENCODING, chunked);
     }
 }
 

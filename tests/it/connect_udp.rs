@@ -1,5 +1,9 @@
 //! RFC 9298: UDP in HTTP, by the example `connect_udp` as a process.
 
+/// Its own tests run with these.
+#[path = "../../examples/connect_udp/capsule.rs"]
+mod capsule;
+
 use std::net::SocketAddr;
 
 use tokio::net::{TcpStream, UdpSocket};
