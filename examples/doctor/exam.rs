@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use crate::{
     options::Options,
     target::Target,
+    terminal::Progress,
     wire::{Request, Trust},
 };
 
@@ -23,6 +24,7 @@ pub(crate) struct Exam {
     pub(crate) idle: Duration,
     pub(crate) patience: Duration,
     pub(crate) trust: Trust,
+    pub(crate) progress: Progress,
 }
 
 impl Exam {
@@ -36,6 +38,7 @@ impl Exam {
             idle: options.idle,
             patience: options.timeout,
             trust,
+            progress: Progress::new(),
         }
     }
 

@@ -12,8 +12,10 @@
 //! It sends no cookies and no credentials, so it goes on past a bad certificate. One of its requests is no
 //! HTTP on purpose: by the complaint about it, proxies give their names away.
 //!
+//! What is waited for is told on stderr, if that is a terminal. Ctrl-C ends it with what was found so far.
+//!
 //! Exit codes: 0 all fine (there may be notes), 1 warnings, 2 something is broken, 3 not even a connection
-//! to the first hop, 64 wrong usage.
+//! to the first hop, 64 wrong usage, 130 interrupted.
 
 mod compare;
 mod exam;
@@ -27,13 +29,14 @@ mod report;
 mod seen;
 mod steps;
 mod target;
+mod terminal;
 mod text;
 mod visit;
 mod wire;
 
 use std::{
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
@@ -43,6 +46,7 @@ use crate::{
     exam::Exam,
     options::{Options, USAGE},
     report::Report,
+    terminal::{wants_colours, width},
     visit::Visit,
     wire::Trust,
 };
@@ -71,7 +75,7 @@ async fn main() -> ExitCode {
     let text = if options.json {
         report::json(&report).map_or_else(|error| error.to_string(), |json| json + "\n")
     } else {
-        report::table(&report, wants_colours())
+        report::table(&report, wants_colours(), width())
     };
     print(&text, report.exit())
 }
@@ -83,23 +87,30 @@ async fn examine(options: &Options, trust: Trust) -> Report {
         is_http2_wanted: false,
         ..exam.clone()
     };
-    let edge = Visit::of(&options.target, &exam);
-    let behind = options.behind.iter().map(|hop| Visit::of(hop, &inner));
-    let (edge, behind) = tokio::join!(edge, join_all(behind));
-    let mut visits = vec![edge];
-    visits.extend(behind);
-    let culprits = compare::compare(&mut visits);
+    let targets = [&options.target].into_iter().chain(&options.behind);
+    let mut visits: Vec<_> = targets.map(Visit::new).collect();
+    let hops = visits.iter_mut().enumerate();
+    let visiting = join_all(hops.map(|(hop, visit)| {
+        let exam = if hop == 0 { &exam } else { &inner };
+        visit.run(exam)
+    }));
+    let is_interrupted = tokio::select! {
+        _ = visiting => false,
+        Ok(()) = tokio::signal::ctrl_c() => true,
+    };
+    exam.progress.end();
+    // Hops can be compared only as far as both are known.
+    let culprits = if is_interrupted {
+        Vec::new()
+    } else {
+        compare::compare(&mut visits)
+    };
     Report {
         target: options.target.clone(),
         visits,
         culprits,
+        is_interrupted,
     }
-}
-
-/// Colours are for terminals, and for those who did not turn them off (no-color.org).
-fn wants_colours() -> bool {
-    let is_off = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !is_off
 }
 
 /// A reader that hangs up, as `head` does, is no reason to panic.

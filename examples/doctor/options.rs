@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 
-use crate::target::Target;
+use crate::{target::Target, text::quoted};
 
 pub(crate) const USAGE: &str = "\
 usage: doctor ws[s]://HOST[:PORT]/PATH [options]
@@ -18,7 +18,8 @@ usage: doctor ws[s]://HOST[:PORT]/PATH [options]
   --timeout SECONDS   how long anything else may take (default 5)
   --json              for machines
 
-exit code: 0 all fine, 1 warnings, 2 something is broken, 3 could not be tried, 64 usage";
+exit code: 0 all fine, 1 warnings, 2 something is broken, 3 could not be tried, 64 usage,
+           130 interrupted";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -43,13 +44,13 @@ impl Options {
                 "--http2" => options.http2 = true,
                 "--json" => options.json = true,
                 name if name.starts_with('-') => {
-                    let value = arguments
-                        .next()
-                        .ok_or_else(|| format!("{name}: no such option, or it wants a value"))?;
+                    let value = arguments.next().ok_or_else(|| {
+                        format!("{}: no such option, or it wants a value", quoted(name))
+                    })?;
                     options.set(name, value)?;
                 }
                 url if options.target.is_none() => options.target = Some(Target::parse(url)?),
-                other => return Err(format!("{}: one URL is enough", other.escape_debug())),
+                other => return Err(format!("{}: one URL is enough", quoted(other))),
             }
         }
         options.finish()
@@ -72,13 +73,13 @@ struct Draft {
 impl Draft {
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
-            "--origin" => self.origin = Some(field_value(value)?),
+            "--origin" => once(name, &mut self.origin, field_value(value)?)?,
             "--subprotocol" => self.subprotocols.push(token(value)?),
             "--behind" => self.behind.push(Target::parse(&value)?),
-            "--ca" => self.ca = Some(value.into()),
-            "--idle" => self.idle = Some(seconds(&value)?),
-            "--timeout" => self.timeout = Some(seconds(&value)?),
-            _ => return Err(format!("{}: no such option", name.escape_debug())),
+            "--ca" => once(name, &mut self.ca, value.into())?,
+            "--idle" => once(name, &mut self.idle, seconds(&value)?)?,
+            "--timeout" => once(name, &mut self.timeout, seconds(&value)?)?,
+            _ => return Err(format!("{}: no such option", quoted(name))),
         }
         Ok(())
     }
@@ -102,6 +103,13 @@ impl Draft {
     }
 }
 
+fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("{name}: once is enough")),
+    }
+}
+
 /// So much time that nobody waits for it, and that the clock can count to.
 const LONGEST: f64 = 86_400.0;
 
@@ -110,7 +118,7 @@ fn seconds(value: &str) -> Result<Duration, String> {
     seconds
         .filter(|seconds| (0.0..=LONGEST).contains(seconds))
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("{}: not seconds, of a day at most", value.escape_debug()))
+        .ok_or_else(|| format!("{}: not seconds, of a day at most", quoted(value)))
 }
 
 fn field_value(value: String) -> Result<String, String> {
@@ -118,7 +126,7 @@ fn field_value(value: String) -> Result<String, String> {
     if is_visible && !value.is_empty() && HeaderValue::from_str(&value).is_ok() {
         return Ok(value);
     }
-    Err(format!("{}: not an origin", value.escape_debug()))
+    Err(format!("{}: not an origin", quoted(&value)))
 }
 
 /// RFC 9110 5.6.2, which RFC 6455 4.1 demands of a subprotocol.
@@ -127,5 +135,5 @@ fn token(value: String) -> Result<String, String> {
     if !value.is_empty() && value.bytes().all(is_token) {
         return Ok(value);
     }
-    Err(format!("{}: not a subprotocol", value.escape_debug()))
+    Err(format!("{}: not a subprotocol", quoted(&value)))
 }

@@ -9,6 +9,8 @@ use crate::{hint::Hint, proxy::Proxy, wire::Head};
 pub(crate) struct Seen {
     /// A TCP connection was made.
     pub(crate) is_reached: bool,
+    /// A page is answered as over HTTP/2: a proxy asks the server in that version.
+    pub(crate) is_http2_behind: bool,
     pub(crate) server: Option<String>,
     pub(crate) via: Option<String>,
     /// Who listens there.

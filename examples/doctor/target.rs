@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::text::printable;
+use crate::text::{printable, quoted};
 
 /// The server, the way to it and the path.
 #[derive(Clone, Debug)]
@@ -17,9 +17,10 @@ pub(crate) struct Target {
 impl Target {
     /// Reads `ws`, `wss`, `http` or `https` URLs; the first two and the last two mean the same here.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("{}: {why}", url.escape_debug());
+        let wrong = |why: &str| format!("{}: {why}", quoted(url));
         let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
-        let is_secure = match uri.scheme_str() {
+        let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
+        let is_secure = match scheme.as_deref() {
             Some("ws" | "http") => false,
             Some("wss" | "https") => true,
             _ => return Err(wrong("begins with none of ws:, wss:, http: and https:")),
@@ -46,7 +47,7 @@ impl Target {
             is_secure,
             host: host.to_owned(),
             port,
-            path: path.to_owned(),
+            path: as_sent(path),
         })
     }
 
@@ -95,6 +96,21 @@ impl Target {
     pub(crate) fn http_scheme(&self) -> &'static str {
         if self.is_secure { "https" } else { "http" }
     }
+}
+
+/// A path begins with a slash, and is of ASCII, whatever was typed.
+fn as_sent(path: &str) -> String {
+    let mut sent = String::with_capacity(path.len() + 1);
+    if !path.starts_with('/') {
+        sent.push('/');
+    }
+    for byte in path.bytes() {
+        match byte {
+            b'!'..=b'~' => sent.push(char::from(byte)),
+            _ => sent.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    sent
 }
 
 fn default_port(is_secure: bool) -> u16 {

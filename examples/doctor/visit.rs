@@ -18,18 +18,19 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// Makes the exchange with this hop, as far as it gets.
-    pub(crate) async fn of(target: &Target, exam: &Exam) -> Self {
-        let mut visit = Self {
+    pub(crate) fn new(target: &Target) -> Self {
+        Self {
             target: target.clone(),
             seen: Seen::default(),
             findings: Vec::new(),
-        };
-        visit.run(exam).await;
-        visit
+        }
     }
 
-    async fn run(&mut self, exam: &Exam) {
+    /// Makes the exchange with this hop, as far as it gets. Dropped, it leaves what was found till then.
+    pub(crate) async fn run(&mut self, exam: &Exam) {
+        let url = self.target.url().to_owned();
+        let say = |what: &str| exam.progress.say(&url, what);
+        say("connecting");
         let found = steps::reach(&self.target, exam, &mut self.findings).await;
         let Some(route) = found else { return };
         self.seen.is_reached = true;
@@ -39,10 +40,12 @@ impl Visit {
             let Some(alpn) = chosen else { return };
             is_http2_chosen = alpn == steps::Alpn::Http2;
         }
+        say("shaking hands");
         if let Some(conversation) = self.shake_hands(&route, exam).await {
             self.use_websocket(&route, exam, conversation).await;
         }
         if exam.is_http2_wanted || is_http2_chosen {
+            say("HTTP/2");
             steps::http2(&route, exam, &mut self.seen, &mut self.findings).await;
         }
     }
@@ -64,12 +67,19 @@ impl Visit {
     }
 
     async fn use_websocket(&mut self, route: &Route, exam: &Exam, conversation: Conversation) {
-        let Self { seen, findings, .. } = self;
+        let Self {
+            target,
+            seen,
+            findings,
+        } = self;
         let (io, read) = conversation.into_parts();
         let frames = Frames::new(io, read).await;
+        let silence = format!("{} s of silence", exam.idle.as_secs_f32());
+        exam.progress.say(target.url(), &silence);
         let life = steps::live(frames, exam, seen, findings).await;
         seen.is_ping_answered = Some(life.is_ping_answered);
         seen.is_idle_kept = life.is_idle_kept;
+        exam.progress.say(target.url(), "odd handshakes");
         steps::probes(route, exam, seen, findings).await;
     }
 }

@@ -5,24 +5,22 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use http::{Request, Response, Uri, request::Parts};
-use http_body::Body;
-use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use tower::{Service, ServiceExt};
 use tower_upgrade::tunnel::RequestBody;
 
-/// What is sent to an upstream.
-pub(crate) type Content = UnsyncBoxBody<Bytes, io::Error>;
+use crate::{content::Content, log};
+
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
 /// How long an upstream that could not be reached is left out.
@@ -41,6 +39,7 @@ struct Upstreams {
 
 struct Upstream {
     uri: Uri,
+    /// Set until it answers again; when that time is over, it is tried.
     dead_until: Mutex<Option<Instant>>,
 }
 
@@ -97,30 +96,29 @@ where
     C: Service<Request<Content>, Response = Response<Incoming>, Error: Into<AnyError>> + Clone,
 {
     let (head, body) = request.into_parts();
-    // Content is gone with the first that it was given to.
-    let can_repeat = body.is_end_stream();
-    let mut content = Some(body.map_err(io::Error::other).boxed_unsync());
+    let mut body = body.map_err(io::Error::other).boxed_unsync();
     let mut failed = AnyError::from("no upstream was given");
     for upstream in upstreams.in_turn() {
-        let content = content.take().unwrap_or_else(nothing);
+        let (content, returned) = Content::lend(body);
         let request = upstream.address(head.clone(), content)?;
         match client.clone().oneshot(request).await {
-            Ok(response) => return Ok(response),
+            Ok(response) => {
+                upstream.take_in();
+                return Ok(response);
+            }
             Err(error) => failed = error.into(),
         }
         if !was_never_connected(&*failed) {
+            upstream.take_in();
             break;
         }
-        upstream.leave_out();
-        if !can_repeat {
+        upstream.leave_out(&*failed);
+        let Some(untouched) = returned.take() else {
             break;
-        }
+        };
+        body = untouched;
     }
     Err(failed)
-}
-
-fn nothing() -> Content {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 impl Upstreams {
@@ -135,20 +133,27 @@ impl Upstreams {
 }
 
 impl Upstream {
-    fn is_dead(&self) -> bool {
-        let until = self
-            .dead_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| until > Instant::now())
+    fn dead_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        let until = self.dead_until.lock();
+        until.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leave_out(&self) {
-        let mut until = self
-            .dead_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *until = Some(Instant::now() + PAUSE);
+    fn is_dead(&self) -> bool {
+        self.dead_until()
+            .is_some_and(|until| until > Instant::now())
+    }
+
+    fn leave_out(&self, why: &(dyn Error + 'static)) {
+        let before = self.dead_until().replace(Instant::now() + PAUSE);
+        if before.is_none() {
+            eprintln!("{} is left out: {}", self.uri, log::chain(why));
+        }
+    }
+
+    fn take_in(&self) {
+        if self.dead_until().take().is_some() {
+            eprintln!("{} is back", self.uri);
+        }
     }
 
     fn address(&self, mut head: Parts, content: Content) -> Result<Request<Content>, AnyError> {

@@ -6,9 +6,10 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{self, Arc, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -22,15 +23,26 @@ use hyper::{
     client::conn::http2::{Builder, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{net::TcpStream, sync::Mutex, time::sleep};
+use tokio::{
+    net::TcpStream,
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
 use tower::Service;
 use tower_upgrade::tunnel::OriginalHost;
 
-use crate::balance::{AnyError, Content};
+use crate::{CONNECT, balance::AnyError, content::Content, log};
 
 #[derive(Clone, Default)]
 pub(crate) struct Http2 {
-    senders: Arc<Mutex<HashMap<Authority, SendRequest<Content>>>>,
+    links: Arc<sync::Mutex<HashMap<Authority, Arc<Mutex<Link>>>>>,
+}
+
+/// The connection to one upstream. Who waits for it waits for no other.
+#[derive(Default)]
+struct Link {
+    sender: Option<SendRequest<Content>>,
+    failed: Option<Instant>,
 }
 
 impl Http2 {
@@ -40,13 +52,30 @@ impl Http2 {
 
     /// The connection to an upstream: the one that is there, or a new one.
     async fn sender(&self, upstream: Authority) -> Result<SendRequest<Content>, AnyError> {
-        let mut senders = self.senders.lock().await;
-        if let Some(sender) = senders.get(&upstream).filter(|sender| !sender.is_closed()) {
+        let began = Instant::now();
+        let link = self.link(&upstream);
+        let mut link = link.lock().await;
+        if let Some(sender) = link.sender.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let sender = connect(&upstream).await?;
-        senders.insert(upstream, sender.clone());
-        Ok(sender)
+        // Else those who waited would fail one after the other, each in its own time.
+        if link.failed.is_some_and(|failed| failed > began) {
+            return Err(io::Error::other("another request just tried to connect").into());
+        }
+        let connected = match timeout(CONNECT, connect(&upstream)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        };
+        match &connected {
+            Ok(sender) => link.sender = Some(sender.clone()),
+            Err(_) => link.failed = Some(Instant::now()),
+        }
+        connected
+    }
+
+    fn link(&self, upstream: &Authority) -> Arc<Mutex<Link>> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(links.entry(upstream.clone()).or_default())
     }
 }
 
@@ -96,8 +125,8 @@ async fn connect(upstream: &Authority) -> Result<SendRequest<Content>, AnyError>
         }
         tokio::select! {
             ended = &mut connection => {
-                ended?;
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                let why = ended.map_or_else(AnyError::from, |()| "it hung up".into());
+                return Err(no_http2(&*why).into());
             }
             () = sleep(PAUSE) => {}
         }
@@ -108,6 +137,12 @@ async fn connect(upstream: &Authority) -> Result<SendRequest<Content>, AnyError>
         }
     });
     Ok(sender)
+}
+
+/// What comes of it where the preface of HTTP/2 is not understood.
+fn no_http2(why: &(dyn Error + 'static)) -> io::Error {
+    let why = log::chain(why);
+    io::Error::other(format!("the upstream probably speaks no HTTP/2: {why}"))
 }
 
 /// An upstream that has not said so by then takes no extended CONNECT; ordinary requests it may.

@@ -6,21 +6,31 @@
 //! ```
 //!
 //! Requests go to the upstreams in turn; one that cannot be reached is left out for a while. WebSocket is
-//! forwarded, and every `PROTOCOL` besides. Each upgraded connection is a line of log when it closes. At
-//! Ctrl-C or SIGTERM no more is begun, and what is there has a while to end.
+//! forwarded, and every `PROTOCOL` besides. Each upgraded connection is a line of log when it closes.
+//!
+//! At Ctrl-C or SIGTERM the upgraded connections have 10 s to end. In that time new offers are answered 503,
+//! and ordinary requests as ever. Then the rest of them is closed, no connection is accepted any more, and
+//! requests that were begun have up to 10 s. A second signal ends the process at once.
+//!
+//! Exit codes: 0 ended by one signal, 1 by two, or it could not begin, 2 wrong usage.
 
 mod balance;
+mod content;
 mod http2;
 mod log;
 mod options;
 mod serve;
+mod stop;
 mod tls;
 
-use std::{error::Error, io, net::IpAddr, time::Duration};
+use std::{env, error::Error, net::IpAddr, process::ExitCode, time::Duration};
 
 use http::{Uri, Version};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokio::{net::TcpListener, signal};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::net::TcpListener;
 use tower::Layer;
 use tower_upgrade::{
     Drain, Head, Policy, UpgradeLayer, WebSocket,
@@ -33,34 +43,61 @@ use self::{balance::Balance, http2::Http2, log::Log, options::Options, serve::Pe
 const GRACE: Duration = Duration::from_secs(10);
 /// How long an upgraded connection may be silent.
 const IDLE: Duration = Duration::from_secs(3600);
+/// How long a connection to an upstream may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let Some(options) = Options::parse(std::env::args().skip(1)) else {
-        eprintln!("{}", Options::USAGE);
-        std::process::exit(2);
+async fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    if arguments.iter().any(|argument| argument == "--help") {
+        println!("{}", Options::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::parse(arguments.into_iter()) {
+        Ok(options) => options,
+        Err(why) => {
+            eprintln!("proxy: {why}\n\n{}", Options::USAGE);
+            return ExitCode::from(2);
+        }
     };
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("proxy: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // Before anybody knows the address: until it is caught, a signal ends the process at once.
-    let stop = stop_signal()?;
+    let stop = stop::signal()?;
     let tls = options.tls.then(tls::self_signed).transpose()?;
-    let listener = TcpListener::bind(&options.listen).await?;
+    let listener = TcpListener::bind(&options.listen).await;
+    let listener =
+        listener.map_err(|error| format!("{}: {error}", options.listen.escape_debug()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{}", listener.local_addr()?);
 
     let drain = Drain::new();
-    let layer = UpgradeLayer::new(policy(&options))
+    let layer = UpgradeLayer::new(policy(options))
         .idle_timeout(IDLE)
         .drain(drain.clone())
         .observe(Log);
     let drained = drain.clone().shutdown(stop, GRACE);
     if options.http2 {
         let client = Balance::new(Http2::new(), &options.upstreams);
-        let service = layer.layer(tunnel(client, &options));
+        let service = layer.layer(tunnel(client, options));
         serve::until(drained, listener, tls, service).await;
     } else {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT));
+        let client = Client::builder(TokioExecutor::new()).build(connector);
         let client = Balance::new(client, &options.upstreams);
-        let service = layer.layer(tunnel(client, &options));
+        let service = layer.layer(tunnel(client, options));
         serve::until(drained, listener, tls, service).await;
     }
     println!("{}", drain.report());
@@ -93,25 +130,4 @@ fn tunnel<C>(client: Balance<C>, options: &Options) -> Tunnel<Balance<C>, Uri> {
 
 fn address(head: &Head<'_>) -> Option<IpAddr> {
     head.extensions.get::<Peer>().map(|peer| peer.0.ip())
-}
-
-/// Returns a future that is ready at Ctrl-C or SIGTERM. They are caught from now on, polled or not.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(windows)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal::windows::ctrl_c()?;
-    Ok(async move { drop(interrupt.recv().await) })
 }

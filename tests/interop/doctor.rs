@@ -16,6 +16,7 @@ mod others;
     reason = "a test may say what it means, and others need more"
 )]
 mod run;
+mod terminal;
 
 use self::run::{Told, doctor};
 use crate::{

@@ -1,9 +1,14 @@
 //! The example `proxy` as a process, in front of two of `gallery`.
 
+mod upstreams;
+mod usage;
+mod watched;
+
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use self::watched::Watched;
 use crate::{
     http2::Client,
     process::Server,
@@ -96,6 +101,34 @@ async fn each_connection_is_a_line_when_it_closes() {
 }
 
 #[tokio::test]
+async fn a_failure_is_told_by_its_kind() {
+    let gallery = Server::gallery(&[]).await;
+    let proxy = Server::proxy(&["--upstream", &gallery.http("")]).await;
+    let tcp = patiently("a connection", TcpStream::connect(address(&proxy))).await;
+    let tcp = tcp.unwrap();
+    // Its end is a reset then.
+    tcp.set_zero_linger().unwrap();
+    let mut client = wire::Client::over(tcp);
+    client.offer(&Request::websocket("/ws")).await.is(101);
+    drop(client);
+    proxy.signal("TERM").await;
+    let (_, said) = proxy.end_with_all().await;
+    let closed = &said[0];
+    assert!(closed.ends_with(", failed: connection reset"), "{closed}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_line() {
+    let gallery = Server::gallery(&[]).await;
+    let mut proxy = Watched::before(&[&gallery.http("")], &[]).await;
+    let mut client = wire::Client::connect(proxy.address).await;
+    let foreign = Request::websocket("/ws").set("origin", "http://elsewhere.example");
+    client.ask(&foreign).await.head.is(403);
+    let told = proxy.complaint().await;
+    assert!(told.starts_with("403 origin: "), "{told}");
+}
+
+#[tokio::test]
 async fn it_drains_and_waits_for_what_is_there() {
     // "drain on SIGTERM".
     let gallery = Server::gallery(&[]).await;
@@ -110,11 +143,31 @@ async fn it_drains_and_waits_for_what_is_there() {
         }
     };
     assert_eq!(refused.status(), 503);
+    // What is no offer is answered as ever.
+    assert_eq!(get(address(&proxy)).await, 200);
     socket.echoes().await;
     socket.close().await;
     let (code, report) = proxy.end().await;
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains(", 0 closed at the deadline, "), "{report}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let gallery = Server::gallery(&[]).await;
+    let proxy = Server::proxy(&["--upstream", &gallery.http("")]).await;
+    let opener = Opener::Http1(address(&proxy));
+    let _socket = opener.open("/ws").await;
+    proxy.signal("TERM").await;
+    // Two that come together may be one.
+    while let Ok(socket) = opener.try_open("/ws").await {
+        socket.close().await;
+    }
+    proxy.signal("TERM").await;
+    // By itself it would end with 0, and a report.
+    let (code, said) = proxy.end_with_all().await;
+    assert_eq!(code, Some(1), "{said:?}");
+    assert!(!said.iter().any(|line| line.starts_with("drained")));
 }
 
 #[tokio::test]

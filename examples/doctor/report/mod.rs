@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) target: Target,
     pub(crate) visits: Vec<Visit>,
     pub(crate) culprits: Vec<Culprit>,
+    /// Somebody had enough: it is what was found so far.
+    pub(crate) is_interrupted: bool,
 }
 
 /// What it comes to.
@@ -22,6 +24,7 @@ pub(crate) enum Verdict {
     Fine,
     Warned,
     Broken,
+    Interrupted,
     /// Not even a TCP connection was made.
     Untried,
 }
@@ -33,6 +36,8 @@ impl Verdict {
             Self::Warned => 1,
             Self::Broken => 2,
             Self::Untried => 3,
+            // As shells have it of SIGINT.
+            Self::Interrupted => 130,
         }
     }
 
@@ -42,12 +47,16 @@ impl Verdict {
             Self::Warned => "warned",
             Self::Broken => "broken",
             Self::Untried => "untried",
+            Self::Interrupted => "interrupted",
         }
     }
 }
 
 impl Report {
     pub(crate) fn verdict(&self) -> Verdict {
+        if self.is_interrupted {
+            return Verdict::Interrupted;
+        }
         let is_reached = self.visits.first().is_some_and(|edge| edge.seen.is_reached);
         if !is_reached {
             return Verdict::Untried;

@@ -5,21 +5,22 @@ use std::fmt::Write;
 use super::{Report, Verdict};
 use crate::{
     finding::{Finding, Level},
-    text::shorten,
+    text::{shorten, wrap},
     visit::Visit,
 };
 
 /// Where the columns begin.
 const ID: usize = 10;
 const SAW: usize = 38;
-/// A line is broken here, be the terminal wider or not.
-const WIDTH: usize = 110;
+/// So much of a URL is a title, where lines are not broken.
+const LONGEST_URL: usize = 110;
 
-/// Returns the findings of each hop, what mends them, and the verdict.
-pub(crate) fn table(report: &Report, is_coloured: bool) -> String {
+/// Returns the findings of each hop, what mends them, and the verdict. Lines are broken at a width, if any.
+pub(crate) fn table(report: &Report, is_coloured: bool, width: Option<usize>) -> String {
     let mut table = Table {
         text: String::new(),
         is_coloured,
+        width: width.unwrap_or(usize::MAX),
     };
     for (hop, visit) in report.visits.iter().enumerate() {
         table.hop(hop, visit, report.visits.len() > 1);
@@ -31,11 +32,12 @@ pub(crate) fn table(report: &Report, is_coloured: bool) -> String {
 struct Table {
     text: String,
     is_coloured: bool,
+    width: usize,
 }
 
 impl Table {
     fn hop(&mut self, hop: usize, visit: &Visit, is_one_of_many: bool) {
-        let url = shorten(visit.target.url(), WIDTH);
+        let url = self.url(visit);
         let name = match visit.seen.who() {
             Some(proxy) => format!("{url}  ({})", proxy.name()),
             None => url,
@@ -60,7 +62,7 @@ impl Table {
             Level::Error => ("error", "31"),
         };
         let level = self.paint(colour, &format!("{level:<8}"));
-        let mut saw = wrap(&finding.saw, WIDTH - SAW).into_iter();
+        let mut saw = wrap(&finding.saw, self.width - SAW).into_iter();
         let first = saw.next().unwrap_or_default();
         let width = SAW - ID;
         self.line(format!("{level}  {:<width$}{first}", finding.id).trim_end());
@@ -85,7 +87,7 @@ impl Table {
 
     fn detail(&mut self, label: &str, text: &str) {
         let mut label = label;
-        for line in wrap(text, WIDTH - ID - 9) {
+        for line in wrap(text, self.width - ID - 9) {
             self.line(&format!("{:ID$}{label:<9}{line}", ""));
             label = "";
         }
@@ -94,13 +96,15 @@ impl Table {
     fn verdict(&mut self, report: &Report) {
         for culprit in &report.culprits {
             if let Some(visit) = report.visits.get(culprit.hop) {
-                let url = shorten(visit.target.url(), WIDTH);
+                let url = self.url(visit);
                 let by = match visit.seen.who() {
                     Some(proxy) => format!("{url}, which is {}", proxy.name()),
                     None => url,
                 };
                 let text = format!("broken by hop {}, {by}: {}", culprit.hop, culprit.id);
-                self.line(&self.paint("1;31", &text));
+                for line in wrap(&text, self.width) {
+                    self.line(&self.paint("1;31", &line));
+                }
             }
         }
         let count = |level, one: &str| match report.count(level) {
@@ -114,10 +118,17 @@ impl Table {
             Verdict::Fine => ("fine", "1;32"),
             Verdict::Warned => ("works, with warnings", "1;33"),
             Verdict::Broken => ("broken", "1;31"),
+            Verdict::Interrupted => ("interrupted", "1;33"),
             Verdict::Untried => ("could not be tried", "1;31"),
         };
         let name = self.paint(colour, name);
         self.line(&format!("{name}: {errors}, {warnings}, {notes}"));
+    }
+
+    /// With room for what stands beside it.
+    fn url(&self, visit: &Visit) -> String {
+        let most = self.width.saturating_sub(20).min(LONGEST_URL);
+        shorten(visit.target.url(), most)
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -132,31 +143,4 @@ impl Table {
         // Writing to a string does not fail.
         let _ = writeln!(self.text, "{line}");
     }
-}
-
-/// Breaks a text between words, and words that are longer than a line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let mut rest = word;
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-                continue;
-            }
-            _ => {}
-        }
-        while rest.chars().count() > width {
-            let at = rest
-                .char_indices()
-                .nth(width)
-                .map_or(rest.len(), |(at, _)| at);
-            let (line, more) = rest.split_at(at);
-            lines.push(line.to_owned());
-            rest = more;
-        }
-        lines.push(rest.to_owned());
-    }
-    lines
 }

@@ -14,6 +14,9 @@ pub(crate) fn no_answer(fault: &Fault, is_secure: bool) -> Finding {
         Fault::Silent(_) => Finding::error("no-answer", saw)
             .means("somebody listens and never answers: a program that hangs, or speaks another protocol")
             .mend("look whether the server is overloaded, and whether this is its port"),
+        Fault::Slow(_) => Finding::error("answer-too-slow", saw)
+            .means("clients that wait no longer than that give up")
+            .mend("look what the server waits for; give it more by --timeout"),
         Fault::Closed => Finding::error("closed-without-answer", saw)
             .means("the server gave up on the request, or does not speak HTTP/1.1")
             .mend("look into its log; try the other of ws: and wss:"),

@@ -10,6 +10,7 @@ mod reach;
 mod refusal;
 mod switch;
 mod tls;
+mod wanted;
 mod who;
 
 pub(crate) use self::{

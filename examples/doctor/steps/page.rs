@@ -1,5 +1,6 @@
 //! An ordinary GET of the path.
 
+use super::wanted::Wanted;
 use crate::{
     exam::Exam,
     finding::Finding,
@@ -21,6 +22,7 @@ pub(crate) async fn page(route: &Route, exam: &Exam, seen: &mut Seen) -> Result<
     conversation.send(&request.to_bytes()).await?;
     let head = conversation.head().await?;
     seen.name(&head);
+    seen.is_http2_behind = head.status == 405 && head.members("allow").contains("CONNECT");
     let content = conversation.content(&head).await;
     let hint = Hint::read(&head, &content);
     Ok(Page { head, hint })
@@ -38,12 +40,19 @@ impl Page {
                     .mend("check the offer before the 101")
                     .see("RFC 9110 7.8"),
             ],
-            426 => upgrade_required(head, seen.who().is_some()),
+            426 => upgrade_required(head, seen),
             500..=599 => vec![self.server_error(saw)],
             200..=299 => vec![Finding::ok(
                 "plain-get",
                 format!("{saw}: the path has a page too"),
             )],
+            405 if seen.is_http2_behind => vec![
+                Finding::ok(
+                    "plain-get",
+                    format!("{saw}, allowing CONNECT: it came over HTTP/2"),
+                )
+                .see("RFC 9113 8.6"),
+            ],
             _ if seen.is_switched() => vec![
                 Finding::note("plain-get-not-426", saw)
                     .means("who asks without an offer is not told that one is wanted")
@@ -74,18 +83,20 @@ pub(crate) fn page_failed(fault: &Fault) -> Finding {
         .see("RFC 9110 15.5.22")
 }
 
-fn upgrade_required(head: &Head, is_proxy: bool) -> Vec<Finding> {
+fn upgrade_required(head: &Head, seen: &Seen) -> Vec<Finding> {
+    let is_proxy = seen.who().is_some();
     let mut findings = Vec::new();
-    if !head.members("upgrade").contains("websocket") {
-        let saw = match head.joined("upgrade") {
-            Some(upgrade) => format!("426 with `Upgrade: {upgrade}`"),
-            None => "426 without `Upgrade`".into(),
-        };
-        let finding = told_by(is_proxy, "upgrade-required-unnamed", saw)
-            .means("a 426 must say to what: the server does not, or a proxy took it out")
-            .mend("send `Upgrade: websocket` with it")
-            .see("RFC 9110 15.5.22");
-        findings.push(finding);
+    match head.joined("upgrade") {
+        None => findings.push(
+            unnamed(is_proxy, "426 without `Upgrade`".into())
+                .means("a 426 must say to what: the server does not, or a proxy took it out"),
+        ),
+        Some(_) if head.members("upgrade").contains("websocket") => {}
+        Some(other) if seen.is_switched() => findings.push(
+            unnamed(is_proxy, format!("426 with `Upgrade: {other}`"))
+                .means("the path opens WebSockets, and its 426 asks for something else"),
+        ),
+        Some(_) => findings.push(other_required(head)),
     }
     if !head.members("connection").contains("upgrade") {
         findings.push(unbound(head, is_proxy));
@@ -95,6 +106,27 @@ fn upgrade_required(head: &Head, is_proxy: bool) -> Vec<Finding> {
         findings.push(Finding::ok("plain-get", saw).see("RFC 9110 15.5.22"));
     }
     findings
+}
+
+fn unnamed(is_proxy: bool, saw: String) -> Finding {
+    told_by(is_proxy, "upgrade-required-unnamed", saw)
+        .mend("send `Upgrade: websocket` with it")
+        .see("RFC 9110 15.5.22")
+}
+
+/// A path that is for something else than WebSocket, or for it on other terms, says so rightly.
+fn other_required(head: &Head) -> Finding {
+    let wanted = Wanted::of(head);
+    let upgrade = head.joined("upgrade").unwrap_or_default();
+    let saw = format!("426 with `Upgrade: {upgrade}`");
+    match wanted {
+        Wanted::Tls => Finding::note("upgrade-required-tls", saw),
+        Wanted::Http2 => Finding::note("upgrade-required-http2", saw),
+        Wanted::Other => Finding::note("upgrade-required-other", saw),
+    }
+    .means(wanted.means(&upgrade))
+    .mend(wanted.mend())
+    .see(wanted.section())
 }
 
 /// A proxy has to take `Connection` off every answer, and few write a new one: no fault of the server's.

@@ -27,7 +27,8 @@ pub(crate) async fn probes(
 ) {
     let offer = || exam.offer(&route.target);
     let answer = probe(route, offer().set("Sec-WebSocket-Version", "99")).await;
-    findings.push(tried("version", answer, version));
+    let is_http2 = seen.is_http2_behind;
+    findings.push(tried("version", answer, |head| version(head, is_http2)));
     let answer = probe(route, offer().set("Sec-WebSocket-Key", "AAAA")).await;
     findings.push(tried("key", answer, key));
     let answer = probe(route, offer().set("Origin", FOREIGN)).await;
@@ -40,10 +41,12 @@ pub(crate) async fn probes(
     findings.push(early(route, exam, seen).await);
 }
 
-type Judge = fn(&Head) -> Finding;
-
 /// Judges an answer, unless the server was too busy for one.
-fn tried(id: &'static str, answer: Result<Head, Fault>, judge: Judge) -> Finding {
+fn tried(
+    id: &'static str,
+    answer: Result<Head, Fault>,
+    judge: impl Fn(&Head) -> Finding,
+) -> Finding {
     match answer {
         Ok(head) if matches!(head.status, 429 | 500..=599) => {
             Finding::note(id, format!("{}: could not be told", head.status_line()))
@@ -78,7 +81,7 @@ async fn part(mut conversation: Conversation) {
     let _ = timeout(Duration::from_millis(500), end).await;
 }
 
-fn version(head: &Head) -> Finding {
+fn version(head: &Head, is_http2_behind: bool) -> Finding {
     let saw = format!("version 99 is answered {}", head.status_line());
     let names_13 = head.members("sec-websocket-version").contains("13");
     match head.status {
@@ -86,6 +89,11 @@ fn version(head: &Head) -> Finding {
             .means("the server takes any version for its own")
             .mend("refuse other versions than 13 with 426 and `Sec-WebSocket-Version: 13`"),
         426 if names_13 => Finding::ok("version", format!("{saw}, naming 13")),
+        // No 426 is for HTTP/2.
+        400 if names_13 && is_http2_behind => Finding::ok(
+            "version",
+            format!("{saw}, naming 13, which came over HTTP/2"),
+        ),
         _ if names_13 => Finding::note("version-not-426", format!("{saw}, naming 13"))
             .means("the version that is spoken is named, the status is another than 426")
             .mend("answer 426"),

@@ -1,5 +1,6 @@
 //! Why an offer was not answered 101, as far as the answer tells.
 
+use super::wanted::Wanted;
 use crate::{
     exam::Exam,
     finding::Finding,
@@ -64,19 +65,17 @@ fn origin(saw: String, exam: &Exam, seen: &Seen) -> Finding {
 
 /// What has a reason of its own.
 fn by_kind(head: &Head, seen: &Seen, saw: &str) -> Option<Finding> {
-    let wanted = head.joined("upgrade").unwrap_or_default();
-    if head.status == 426 && wanted.contains("TLS/") {
-        let finding = Finding::error("tls-required", saw)
-            .means("the path is for TLS alone")
-            .mend("use wss:; behind a proxy that ends TLS, let the server know")
-            .see("RFC 2817 4.2");
-        return Some(finding);
-    }
-    if head.status == 426 && !wanted.is_empty() {
-        let finding = Finding::error("other-protocol", saw)
-            .means(format!("the path speaks {wanted}, and no WebSocket"))
-            .mend("check the path")
-            .see("RFC 9110 15.5.22");
+    if let Some(upgrade) = head.joined("upgrade").filter(|_| head.status == 426) {
+        let wanted = Wanted::of(head);
+        let id = match wanted {
+            Wanted::Tls => "tls-required",
+            Wanted::Http2 => "http2-required",
+            Wanted::Other => "other-protocol",
+        };
+        let finding = Finding::error(id, saw)
+            .means(wanted.means(&upgrade))
+            .mend(wanted.mend())
+            .see(wanted.section());
         return Some(finding);
     }
     let hint = seen.hint.as_ref()?;

@@ -33,7 +33,8 @@ pub(crate) async fn tls(route: &Route, findings: &mut Vec<Finding>) -> Option<Al
     };
     findings.push(Finding::ok("tls", tls.version()));
     let chosen = chosen(&tls, findings);
-    if tls.problems.is_empty() {
+    let is_trusted = |problem: &Problem| *problem == Problem::OfAuthority;
+    if tls.problems.iter().all(is_trusted) {
         let saw = format!("trusted, and for {}", route.target.host());
         findings.push(Finding::ok("certificate", saw));
     }
@@ -113,17 +114,21 @@ fn certificate(problem: &Problem, route: &Route) -> Finding {
         .mend(
             "send the intermediate certificates too (nginx: the full chain in `ssl_certificate`)",
         ),
-        Problem::OfAuthority => Finding::error(
-            "certificate-of-authority",
-            "an authority's own (CA:TRUE), not a server's",
-        )
-        .mend("issue one without (`openssl req -x509 -addext basicConstraints=critical,CA:FALSE`)")
-        .see("RFC 5280 4.2.1.9"),
+        Problem::OfAuthority => return of_authority(),
         Problem::Revoked => Finding::error("certificate-revoked", "its authority took it back")
             .mend("get a new one"),
         Problem::Other(why) => Finding::error("certificate-invalid", why.clone()),
     }
     .means("browsers and other clients refuse the connection; the rest was checked all the same")
+}
+
+/// What `openssl req -x509` makes unless told otherwise. curl, Python and Node take it.
+fn of_authority() -> Finding {
+    let saw = "an authority's own (CA:TRUE), not a server's";
+    Finding::warning("certificate-of-authority", saw)
+        .means("some clients, those on rustls, refuse it")
+        .mend("issue one without (`openssl req -x509 -addext basicConstraints=critical,CA:FALSE`)")
+        .see("RFC 5280 4.2.1.9")
 }
 
 fn wrong_name(host: &str, names: &[String]) -> String {

@@ -44,8 +44,13 @@ impl Conversation {
     /// Reads the head of the answer, past all that is provisional.
     pub(crate) async fn head(&mut self) -> Result<Head, Fault> {
         let deadline = Instant::now() + self.patience;
-        for _ in 0..MOST_INTERIM {
-            let head = Head::parse(&self.next_head(deadline).await?)?;
+        for interim in 0..MOST_INTERIM {
+            let head = match self.next_head(deadline).await {
+                Err(Fault::Silent(patience)) if interim > 0 || !self.read.is_empty() => {
+                    return Err(Fault::Slow(patience));
+                }
+                head => Head::parse(&head?)?,
+            };
             if head.status == 101 || head.status >= 200 {
                 return Ok(head);
             }

@@ -11,6 +11,8 @@ use crate::text::{beginning, printable, shorten};
 pub(crate) enum Fault {
     /// Nothing came in time.
     Silent(Duration),
+    /// An answer began, and did not end in time.
+    Slow(Duration),
     /// The connection ended.
     Closed,
     /// What came is no HTTP/1.1.
@@ -35,6 +37,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent(patience) => write!(f, "nothing came in {} s", patience.as_secs_f32()),
+            Self::Slow(patience) => {
+                let seconds = patience.as_secs_f32();
+                write!(f, "an answer began, and did not end in {seconds} s")
+            }
             Self::Closed => f.write_str("the connection was closed without an answer"),
             Self::NotHttp(bytes) => write!(f, "not HTTP/1.1: \"{}\"", beginning(bytes)),
             Self::TooLong => f.write_str("a head that does not end"),

@@ -2,6 +2,7 @@
 
 mod connect;
 mod conversation;
+mod der;
 mod fault;
 mod frames;
 mod head;

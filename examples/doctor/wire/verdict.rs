@@ -7,12 +7,15 @@ use rustls::{
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
     },
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 use tokio_rustls::rustls;
 
+use super::der::is_self_issued;
 use crate::text::beginning;
 
 /// One thing that is wrong with a certificate.
@@ -28,7 +31,7 @@ pub(crate) enum Problem {
     /// The server sends less than the chain up to an authority.
     ChainIncomplete,
     Revoked,
-    /// It is an authority's own, which is for no server.
+    /// It is an authority's own, which some clients take from no server.
     OfAuthority,
     Other(String),
 }
@@ -83,7 +86,11 @@ impl Verdict {
             CertificateError::BadSignature,
         ];
         if !is_untrusted.contains(&error) {
-            return vec![problem(&error)];
+            let found = problem(&error);
+            return match found {
+                Problem::OfAuthority => self.judge_authority(chain),
+                found => vec![found],
+            };
         }
         let mut roots = RootCertStore::empty();
         let _ = roots.add(chain.rest.last().unwrap_or(chain.leaf).clone());
@@ -97,6 +104,28 @@ impl Verdict {
             Err(CertificateError::UnknownIssuer) => vec![Problem::ChainIncomplete],
             Err(error) => vec![untrusted, problem(&error)],
         }
+    }
+}
+
+impl Verdict {
+    /// Goes on where this verifier stops, and others do not.
+    ///
+    /// Who issued one that is neither trusted itself nor issued by itself stays untold.
+    fn judge_authority(&self, chain: &Chain<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut own = RootCertStore::empty();
+        let _ = own.add(chain.leaf.clone());
+        let is_trusted = own.roots.iter().any(|own| self.roots.roots.contains(own));
+        if !is_trusted && is_self_issued(chain.leaf) {
+            problems.push(Problem::SelfSigned);
+        }
+        let parsed = ParsedCertificate::try_from(chain.leaf);
+        let named = parsed.and_then(|leaf| verify_server_name(&leaf, chain.name));
+        if let Err(Error::InvalidCertificate(error)) = named {
+            problems.push(problem(&error));
+        }
+        problems.push(Problem::OfAuthority);
+        problems
     }
 }
 
@@ -121,7 +150,7 @@ fn problem(error: &CertificateError) -> Problem {
         CertificateError::NotValidForName => Problem::WrongName(Vec::new()),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.iter();
-            Problem::WrongName(names.map(|name| beginning(name.as_bytes())).collect())
+            Problem::WrongName(names.map(|name| name_in(name)).collect())
         }
         CertificateError::Revoked => Problem::Revoked,
         // No variant of its own, and what `openssl req -x509` makes unless told otherwise.
@@ -130,6 +159,15 @@ fn problem(error: &CertificateError) -> Problem {
         }
         error => Problem::Other(beginning(error.to_string().as_bytes())),
     }
+}
+
+/// Takes a name out of what says of which kind it is, as in `DnsName("a.example")`.
+fn name_in(presented: &str) -> String {
+    let inner = presented
+        .split_once('(')
+        .map_or(presented, |(_, rest)| rest);
+    let inner = inner.strip_suffix(')').unwrap_or(inner);
+    beginning(inner.trim_matches('"').as_bytes())
 }
 
 impl ServerCertVerifier for Verdict {

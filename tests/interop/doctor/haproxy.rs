@@ -23,6 +23,15 @@ async fn as_it_comes_it_is_fine() {
 
 #[tokio::test]
 #[ignore = "needs haproxy: .ci/install"]
+async fn http2_behind_it_is_fine_too() {
+    let config = haproxy("").replace("127.0.0.1:3001", "127.0.0.1:3001 proto h2");
+    let told = Setup::of(Kind::HaProxy, &config).await.ask(&[]).await;
+    told.exits(0).blames(&[]);
+    told.is_fine_with(&["plain-get", "handshake", "version", "idle"]);
+}
+
+#[tokio::test]
+#[ignore = "needs haproxy: .ci/install"]
 async fn an_upgrade_that_it_deletes() {
     let setup = Setup::of_haproxy("http-request del-header Upgrade").await;
     let told = setup.ask(&[]).await;

@@ -10,7 +10,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+    date_time_ymd,
 };
 use rustls::{
     ServerConfig,
@@ -37,8 +38,20 @@ impl Drop for Authority {
 
 impl Authority {
     fn new() -> Self {
+        Self::new_for(&[])
+    }
+
+    /// One that is a server's certificate as well.
+    fn new_for(names: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let mut params = CertificateParams::new(
+            names
+                .iter()
+                .copied()
+                .map(Into::into)
+                .collect::<Vec<String>>(),
+        )
+        .unwrap();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tower-upgrade-doctor-{}-{count}", std::process::id());
         params
@@ -128,11 +141,15 @@ async fn times_and_names() {
         "certificate-not-yet-valid",
     );
     let other = authority.serve(Sent::Alone, |params| {
-        params.subject_alt_names = vec![rcgen::SanType::DnsName("a.example".try_into().unwrap())];
+        params.subject_alt_names = vec![
+            SanType::DnsName("a.example".try_into().unwrap()),
+            SanType::IpAddress([127, 0, 0, 1].into()),
+        ];
     });
     let told = ask(&other.await, &authority).await;
     is_the_only_fault(&told, "certificate-wrong-name");
-    told.says(0, "certificate-wrong-name", "saw", "a.example");
+    let names = "not for localhost, but for a.example, 127.0.0.1";
+    told.says(0, "certificate-wrong-name", "saw", names);
 }
 
 #[tokio::test]
@@ -154,6 +171,33 @@ async fn who_issued_it() {
         ("error", "certificate-wrong-name"),
     ];
     told.exits(2).finds(0, &both);
+}
+
+#[tokio::test]
+async fn an_authority_s_own_is_refused_by_some() {
+    // As `openssl req -x509` makes it.
+    let authority = Authority::new_for(&["localhost"]);
+    let chain = || vec![authority.issuer.der().clone()];
+    let tls = acceptor(chain(), authority.issuer.key(), &["http/1.1"]);
+    let server = Server::honest_over(tls).await;
+    let told = ask(&server, &authority).await;
+    let own = ("warning", "certificate-of-authority");
+    told.exits(1).finds(0, &[own]);
+    told.is_fine_with(&["certificate", "handshake", "ping"]);
+    told.says(
+        0,
+        own.1,
+        "means",
+        "some clients, those on rustls, refuse it",
+    );
+    // All else that is wrong with it is told too.
+    let told = ask(&server, &Authority::new()).await;
+    told.exits(2)
+        .finds(0, &[("error", "certificate-self-signed"), own]);
+    let url = server.url("wss");
+    let told = doctor(&[&url, "--idle", "0.1", "--ca", authority.file()]).await;
+    told.exits(2)
+        .finds(0, &[("error", "certificate-wrong-name"), own]);
 }
 
 #[tokio::test]

@@ -68,8 +68,39 @@ async fn routes_that_speak_no_websocket() {
     told.exits(2).says(0, "other-protocol", "means", "echo/1.0");
     let told = ask("/secure").await;
     told.exits(2).says(0, "tls-required", "mend", "wss:");
+    let told = ask("/http2").await;
+    told.exits(2).says(0, "http2-required", "mend", "--http2");
     let told = ask("/nowhere").await;
     told.exits(2).says(0, "no-such-path", "saw", "404");
+}
+
+#[tokio::test]
+async fn a_426_that_asks_for_something_else_is_right() {
+    let server = Server::gallery(&[]).await;
+    for (path, note, error, upgrade) in [
+        (
+            "/secure",
+            "upgrade-required-tls",
+            "tls-required",
+            "TLS/1.2, HTTP/1.1",
+        ),
+        (
+            "/http2",
+            "upgrade-required-http2",
+            "http2-required",
+            "HTTP/2.0",
+        ),
+        (
+            "/exec",
+            "upgrade-required-other",
+            "other-protocol",
+            "echo/1.0",
+        ),
+    ] {
+        let told = doctor(&[&server.ws(path)]).await;
+        told.exits(2).finds(0, &[("note", note), ("error", error)]);
+        told.says(0, note, "saw", upgrade);
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,32 @@ async fn what_a_page_is_answered() {
 }
 
 #[tokio::test]
+async fn what_is_right_over_http2_is_right_behind_a_proxy() {
+    // A proxy passes on what the server says to its HTTP/2.
+    let http2 = Lie::telling(|answer| {
+        let (page, version) = (
+            "405 Method Not Allowed\r\nAllow: CONNECT",
+            "400 Bad Request",
+        );
+        match answer.contains("Sec-WebSocket-Version") {
+            true => answer.replace("426 Upgrade Required", version),
+            false => answer.replace("426 Upgrade Required", page),
+        }
+    });
+    let told = ask(http2, &[]).await;
+    told.exits(0).finds(0, &[]);
+    told.is_fine_with(&["plain-get", "version"]);
+    // A 405 alone is not of HTTP/2.
+    let told = ask(
+        Lie::telling(|answer| answer.replace("426 Upgrade Required", "405 Method Not Allowed")),
+        &[],
+    )
+    .await;
+    let notes = [("note", "plain-get-not-426"), ("note", "version-not-426")];
+    told.exits(0).finds(0, &notes);
+}
+
+#[tokio::test]
 async fn a_refusal_is_named_by_its_status() {
     for (status, id) in [
         ("200 OK", "not-a-websocket"),
