@@ -1,7 +1,7 @@
 //! UDP in HTTP (RFC 9298), over HTTP/1.1 and HTTP/2.
 //!
 //! ```text
-//! cargo run --example connect_udp --features axum -- --allow 127.0.0.1:PORT [--allow ..] [--addr 127.0.0.1:3007]
+//! cargo run --example connect_udp --features axum -- --allow 127.0.0.1:PORT [--allow ..] [--addr 127.0.0.1:3009]
 //! ```
 //!
 //! A client that offers `connect-udp` for `/.well-known/masque/udp/{host}/{port}/` sends and receives datagrams
@@ -113,7 +113,7 @@ struct Options {
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let mut addr = "127.0.0.1:3007".to_owned();
+        let mut addr = "127.0.0.1:3009".to_owned();
         let mut allowed = Vec::new();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {

@@ -1,4 +1,4 @@
-//! Real programs against the examples `gallery`, `chat` and `graceful`: clients, and proxies in between.
+//! Real programs against the examples: clients, and proxies in between.
 //!
 //! A test that needs programs which a machine may not have is ignored unless asked for.
 //! `.ci/install` brings them, then: `cargo test --all-features --test interop -- --ignored`
@@ -18,7 +18,9 @@ mod it {
 
 mod browser;
 mod curl;
+mod docker;
 mod doctor;
+mod pods;
 #[expect(dead_code, reason = "it starts what other tests need, too")]
 mod process;
 mod proxies;

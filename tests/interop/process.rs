@@ -36,6 +36,14 @@ impl Server {
         Self::listening("connect_udp", args).await
     }
 
+    pub(crate) async fn container_exec(args: &[&str]) -> Self {
+        Self::listening("container_exec", args).await
+    }
+
+    pub(crate) async fn pod_exec(args: &[&str]) -> Self {
+        Self::listening("pod_exec", args).await
+    }
+
     pub(crate) async fn tls_upgrade() -> Self {
         Self::listening("tls_upgrade", &[]).await
     }

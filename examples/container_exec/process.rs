@@ -1,0 +1,117 @@
+//! A command that runs, and that nobody has to remember to end.
+
+use std::{
+    io,
+    process::{ExitStatus, Stdio},
+};
+
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::stream::Streams;
+
+/// What a command that was killed ended with.
+const KILLED: i32 = 128 + 9;
+
+/// A command. Dropped before it ended, it is killed with all that it started.
+pub(crate) struct Process {
+    child: Child,
+    ended: Option<Box<dyn FnOnce(i32) + Send>>,
+}
+
+impl Process {
+    /// Starts a command; `ended` is told, once, what it ended with.
+    pub(crate) fn spawn(
+        command: &[String],
+        streams: Streams,
+        ended: impl FnOnce(i32) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (name, arguments) = command
+            .split_first()
+            .ok_or_else(|| io::Error::other("it has no name"))?;
+        let piped = |is| if is { Stdio::piped() } else { Stdio::null() };
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .stdin(piped(streams.stdin))
+            .stdout(piped(streams.stdout))
+            .stderr(piped(streams.stderr))
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        Ok(Self {
+            child: command.spawn()?,
+            ended: Some(Box::new(ended)),
+        })
+    }
+
+    pub(crate) fn streams(
+        &mut self,
+    ) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        let child = &mut self.child;
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has lost nothing.
+    pub(crate) async fn ended(&mut self) -> io::Result<()> {
+        let status = self.child.wait().await?;
+        self.tell(exit_code(status));
+        Ok(())
+    }
+
+    /// Kills it with all that it started, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.start_kill();
+        // Where it cannot be waited for, dropping it tells what it should have ended with.
+        let _ = self.ended().await;
+    }
+
+    fn start_kill(&mut self) {
+        // It has no id any more when it was waited for.
+        #[cfg(unix)]
+        if let Some(id) = self.child.id() {
+            kill_group(id);
+        }
+        #[cfg(not(unix))]
+        let _ = self.child.start_kill();
+    }
+
+    fn tell(&mut self, code: i32) {
+        if let Some(ended) = self.ended.take() {
+            ended(code);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.start_kill();
+        self.tell(KILLED);
+    }
+}
+
+#[cfg(unix)]
+fn kill_group(leader: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    let leader = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    if let Some(leader) = leader {
+        // Fails if all of them have ended.
+        let _ = kill_process_group(leader, Signal::KILL);
+    }
+}
+
+/// As a shell says it.
+fn exit_code(status: ExitStatus) -> i32 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    status
+        .code()
+        .or_else(|| signal.map(|signal: i32| 128 + signal))
+        .unwrap_or(KILLED)
+}
