@@ -121,8 +121,12 @@ where
                         return Poll::Ready(Err(not_handed_over()));
                     };
                     let io = ready!(waiting.handle.poll(cx));
-                    let opened = opening.take().zip(this.exchange.take());
-                    return Poll::Ready(join(opened, io));
+                    let opening = opening.take();
+                    return Poll::Ready(match io {
+                        Ok(upstream) => join(opening.zip(this.exchange.take()), upstream),
+                        // The exchange stays: it knows how its client is to be told.
+                        Err(error) => Err(not_handed_over().with_source(error)),
+                    });
                 }
             };
             #[expect(
@@ -197,9 +201,8 @@ where
 /// The upstream's connection is there: the client's is accepted, and the two are joined.
 fn join<R>(
     opened: Option<(Box<Opening>, Exchange)>,
-    io: Result<Io, Box<dyn Error + Send + Sync>>,
+    upstream: Io,
 ) -> Result<Response<ResponseBody<R>>, TunnelError> {
-    let upstream = io.map_err(|error| not_handed_over().with_source(error))?;
     let (opening, mut exchange) = opened.ok_or_else(not_handed_over)?;
     let Opening { head, switched, .. } = *opening;
     let top = exchange.top;

@@ -147,32 +147,35 @@ async fn a_hint_is_the_same_for_all() {
     assert!(!hint.contains("s3cret") && !hint.ends_with('.'), "{hint}");
 }
 
-/// A client service that gives no connection, or a broken one, joins nothing.
+/// A client service that gives no connection, or a broken one, joins nothing; who reads problem details
+/// gets them.
 #[tokio::test]
 async fn an_acceptance_without_a_connection() {
-    for connection in [
-        None,
-        Some(Pending::new(async {
-            Err::<tokio::io::DuplexStream, _>(Broken)
-        })),
+    for (accepted, told) in [
+        ("*/*", "text/plain; charset=utf-8"),
+        ("application/problem+json", "application/problem+json"),
     ] {
-        let has_handle = connection.is_some();
-        let client = service_fn(move |_: Sent| {
-            let mut answer = switching().body(Body::default()).unwrap();
-            if let Some(connection) = connection.clone() {
-                answer.extensions_mut().insert(connection);
-            }
-            ready(Ok::<_, Infallible>(answer))
-        });
-        let (_client, server) = duplex(64);
-        let request = offer().extension(Pending::ready(server));
-        let answer = send(layer().layer(tunnel(client)), request).await;
-        is(&answer, TunnelErrorKind::NotHandedOver);
-        assert_eq!(error_of(&answer).source().is_some(), has_handle);
+        for has_handle in [false, true] {
+            let client = service_fn(move |_: Sent| {
+                let mut answer = switching().body(Body::default()).unwrap();
+                if has_handle {
+                    let lost = async { Err::<tokio::io::DuplexStream, _>(Broken) };
+                    answer.extensions_mut().insert(Pending::new(lost));
+                }
+                ready(Ok::<_, Infallible>(answer))
+            });
+            let (_client, server) = duplex(64);
+            let request = offer().extension(Pending::ready(server));
+            let request = request.header("accept", accepted);
+            let answer = send(layer().layer(tunnel(client)), request).await;
+            is(&answer, TunnelErrorKind::NotHandedOver);
+            assert_eq!(error_of(&answer).source().is_some(), has_handle);
+            assert_eq!(answer.headers()["content-type"], told, "{has_handle}");
+        }
     }
 }
 
-/// One that never comes is waited for no longer than an answer.
+/// One that never comes is waited for no longer than an answer, and told in details too.
 #[tokio::test(start_paused = true)]
 async fn an_acceptance_whose_connection_is_not_handed_over() {
     let never = Pending::new(pending::<Result<tokio::io::DuplexStream, Infallible>>());
@@ -182,9 +185,11 @@ async fn an_acceptance_whose_connection_is_not_handed_over() {
     });
     let (_client, server) = duplex(64);
     let request = offer().extension(Pending::ready(server));
+    let request = request.header("accept", "application/problem+json");
     let start = Instant::now();
     let answer = send(layer().layer(tunnel(client)), request).await;
     is(&answer, TunnelErrorKind::TimedOut);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
     assert_eq!(start.elapsed(), Duration::from_secs(60));
 }
 
