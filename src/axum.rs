@@ -58,6 +58,7 @@ use http::{HeaderMap, Method, StatusCode, request::Parts};
 
 use crate::{
     head::Head,
+    lifetime::peer_ip,
     refusal::{Refusal, RefusalKind},
     upgrade::{ContentBody, OnUpgrade},
     websocket::{ExtensionOffers, MalformedExtensions},
@@ -125,11 +126,11 @@ impl<S: Sync> FromRequestParts<S> for ExtensionOffers {
 }
 
 /// A key for [`Limit::per_key`](crate::Limit::per_key): the address a connection came from, by axum's
-/// [`ConnectInfo`].
+/// [`ConnectInfo`] or else by [`PeerAddress`](crate::PeerAddress).
 ///
-/// It is there where the app is served with `into_make_service_with_connect_info::<SocketAddr>()`, and
-/// `None` elsewhere. Behind a proxy it is the proxy's: use
-/// [`forwarded_for`](crate::lifetime::forwarded_for).
+/// The first is there where the app is served with `into_make_service_with_connect_info::<SocketAddr>()`,
+/// the other where a server that is not axum's leaves it; without either it is `None`. Behind a proxy it
+/// is the proxy's: use [`forwarded_for`](crate::lifetime::forwarded_for).
 ///
 /// # Examples
 ///
@@ -142,8 +143,10 @@ impl<S: Sync> FromRequestParts<S> for ExtensionOffers {
 /// ```
 #[must_use]
 pub fn client_ip(head: &Head<'_>) -> Option<IpAddr> {
-    let info = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(info.0.ip())
+    match head.extensions.get::<ConnectInfo<SocketAddr>>() {
+        Some(info) => Some(info.0.ip()),
+        None => peer_ip(head),
+    }
 }
 
 #[cold]

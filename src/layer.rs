@@ -131,6 +131,12 @@ impl UpgradeLayer {
     /// Bytes count when the handler reads or writes them; over HTTP/2 a server may take what is written
     /// before the client does. A byte sets no timer: one timer a connection
     /// fires once in so long, and looks when the last one went.
+    ///
+    /// A peer that ends its half and then is silent stops no clock by that, and starts none anew. This one
+    /// closes the connection so long after the last byte of either side, and what the handler still writes puts it off;
+    /// observers are told of [`Clock::Idle`](crate::observe::Clock::Idle). Without it, there is
+    /// [`first_byte_timeout`](Self::first_byte_timeout) if the peer never sent a byte, and
+    /// [`max_lifetime`](Self::max_lifetime) in any case; with none of them the connection lives for as long as its handler holds it.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.terms_mut().clocks.idle = Some(timeout);
         self

@@ -53,7 +53,8 @@
 //! | [`Policy`], [`Routes`], [`Protocol`], [`WebSocket`], [`Head`] | what a route speaks, and how strictly |
 //! | [`OnUpgrade`], [`Upgraded`], [`UpgradeError`], [`ContentBody`] | what a handler holds |
 //! | [`Refusal`], [`RefusalKind`] | what a client is told, and why |
-//! | [`Pending`] | how a server that is not hyper, or a test, hands over a connection |
+//! | [`Pending`], [`PeerAddress`] | what a server that is not hyper, or a test, leaves in a request |
+//! | [`Io`] | what a forward proxy holds: the connection of a plain CONNECT, by [`Pending`] |
 //! | [`negotiate`], [`websocket`], [`grammar`] | the pure parts: offer, decision, handshake, field grammar |
 //! | [`lifetime`]: [`Limit`], [`Drain`]; [`observe`]: [`Observer`] | the life of connections, and who is told of it |
 //! | `axum` (feature `axum`), `ws` (feature `tungstenite`) | extractors; WebSockets with axum's method names |
@@ -64,7 +65,8 @@
 //!
 //! hyper must be told to do upgrades: `serve_connection_with_upgrades` of hyper-util's `auto` server,
 //! `with_upgrades` of hyper's own, and for HTTP/2 `enable_connect_protocol`. `axum::serve` does all
-//! of it; the latter with axum's feature `http2`. Any other server leaves a [`Pending`] in the request's extensions.
+//! of it; the latter with axum's feature `http2`. Any other server leaves a [`Pending`]
+//! in the request's extensions, and a [`PeerAddress`] for limits that count by it.
 //!
 //! When a request's `Connection` says `close` besides `upgrade`, hyper appends `, close` to the
 //! `Connection: upgrade` that the layer writes; nothing behind hyper can prevent that.
@@ -112,11 +114,11 @@ pub use self::{
     protocol::{InvalidProtocol, Protocol},
     refusal::{Refusal, RefusalKind},
     service::Upgrade,
-    upgrade::{ContentBody, Lease, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
+    upgrade::{ContentBody, Io, Lease, OnUpgrade, Parts, Pending, UpgradeError, Upgraded},
 };
 #[doc(inline)]
 pub use self::{
-    lifetime::{Drain, DrainReport, Limit},
+    lifetime::{Drain, DrainReport, Limit, PeerAddress},
     negotiate::{Policy, Routes},
     observe::Observer,
     websocket::WebSocket,

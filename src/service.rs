@@ -163,7 +163,9 @@ fn admit<B>(
         Handle::take(request.extensions_mut())
     };
     if handle.is_none() && !(policy.is_raw() && ServerHandle::is_in(request.extensions())) {
-        return if policy.is_required() {
+        return if policy.is_required() && policy.is_raw() {
+            Err(not_hypers())
+        } else if policy.is_required() {
             Err(not_upgradable())
         } else {
             config.tell(|observer| observer.passed(&Head::from(&*request)));
@@ -206,5 +208,13 @@ fn normalise<B>(request: &mut Request<B>, acceptance: &Acceptance) {
 pub(crate) fn not_upgradable() -> Refusal {
     let hint = "the server gave no handle for this connection: it does no upgrades, or a layer \
                 further out took the handle";
+    Refusal::new(RefusalKind::NotUpgradable, hint)
+}
+
+/// Other servers' handles are of no use to such handlers.
+#[cold]
+fn not_hypers() -> Refusal {
+    let hint = "the handler here takes hyper's own handle for this connection, which is not there: the \
+                server is another or does no upgrades, or a layer further out took the handle";
     Refusal::new(RefusalKind::NotUpgradable, hint)
 }

@@ -1,8 +1,58 @@
-//! `forwarded_for`: a client's address, as the proxies in front tell it.
+//! A client's address, as its server or the proxies in front tell it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::head::Head;
+
+/// The address a request's connection came from, in its extensions.
+///
+/// A server that is not axum's leaves it there, where [`peer_ip`] and, for axum, `axum::client_ip` find it.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tokio::net::{TcpListener, TcpStream};
+/// use tower_upgrade::{Head, PeerAddress, lifetime::peer_ip};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let _client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (_tcp, address) = listener.accept().await?;
+/// // .. and in every request that is read from it:
+/// let mut request = Request::new(());
+/// request.extensions_mut().insert(PeerAddress(address));
+/// assert_eq!(peer_ip(&Head::from(&request)), Some(address.ip()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// A key for [`Limit::per_key`](super::Limit::per_key): the address a connection came from, by
+/// [`PeerAddress`].
+///
+/// It is `None` where the server left none. Behind a proxy it is the proxy's: use [`forwarded_for`].
+///
+/// # Security
+///
+/// As with [`forwarded_for`], a client may have more than one address.
+///
+/// # Examples
+///
+/// ```
+/// use tower_upgrade::{Limit, Policy, UpgradeLayer, WebSocket, lifetime::peer_ip};
+///
+/// let layer = UpgradeLayer::new(Policy::require(WebSocket::new()))
+///     .limit(Limit::per_key(20, peer_ip));
+/// # let _ = layer;
+/// ```
+#[must_use]
+pub fn peer_ip(head: &Head<'_>) -> Option<IpAddr> {
+    let peer = head.extensions.get::<PeerAddress>()?;
+    Some(peer.0.ip())
+}
 
 /// Returns a key for [`Limit::per_key`](super::Limit::per_key): the client's address by
 /// `X-Forwarded-For`, where so many proxies stand in front.
@@ -18,7 +68,7 @@ use crate::head::Head;
 /// function of your own can count by networks.
 ///
 /// Say exactly how many proxies there are: one too many and a client can choose its key. Where clients
-/// can also come in past the proxies, use the address of the connection.
+/// can also come in past the proxies, use the address of the connection, [`peer_ip`].
 ///
 /// # Examples
 ///

@@ -38,7 +38,11 @@ mod terms;
 mod timer;
 
 pub use self::{
-    client::forwarded_for, drain::Drain, draining::Draining, limit::Limit, report::DrainReport,
+    client::{PeerAddress, forwarded_for, peer_ip},
+    drain::Drain,
+    draining::Draining,
+    limit::Limit,
+    report::DrainReport,
 };
 pub(crate) use self::{
     guard::{Direction, Guard},

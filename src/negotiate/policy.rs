@@ -148,8 +148,8 @@ impl Policy {
         self
     }
 
-    /// Leaves the server's own handle in the request, for handlers with an extractor of their own:
-    /// axum's `WebSocketUpgrade`, fastwebsockets, hyper-tungstenite.
+    /// Leaves hyper's own handle in the request, for handlers with an extractor of their own: axum's
+    /// `WebSocketUpgrade`, fastwebsockets, hyper-tungstenite.
     ///
     /// The layer decides and refuses as ever, and shows such a handler one clean offer, however the
     /// client wrote it: `Connection: upgrade`, `Upgrade` with the selected protocol alone, and, if the
@@ -163,9 +163,16 @@ impl Policy {
     /// the upgraded connection is seen by the layer: its limits and its drain refuse such offers too, but a permit
     /// returns with the answer, no clock runs, no drain waits or closes, and observers are told no more. An extended CONNECT is accepted by any 2xx,
     /// also that of a handler which knows nothing of it, unless
-    /// [`translate_connect`](Self::translate_connect) is set too. A [`Pending`](crate::Pending) is no
-    /// handle such a handler knows, so it counts as none. Content is refused whatever the protocol allows,
+    /// [`translate_connect`](Self::translate_connect) is set too. Content is refused whatever the protocol allows,
     /// because such a handler cannot prove that it read it.
+    ///
+    /// # Other servers
+    ///
+    /// hyper's is the only handle that such handlers know. A [`Pending`](crate::Pending) counts as none, for they would
+    /// reject what the layer had let through: where the server left nothing else, an offer is refused with 501 on
+    /// [`require`](Self::require), and taken out on [`offer`](Self::offer). A handler that could await a `Pending`
+    /// needs none of this: without it, its [`OnUpgrade`](crate::OnUpgrade) yields the same connection over every
+    /// server, and nothing is lost.
     pub const fn hand_over_raw(mut self) -> Self {
         self.raw = true;
         self

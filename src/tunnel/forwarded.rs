@@ -16,15 +16,10 @@ use crate::{grammar::is_token, head::Head};
 /// # Examples
 ///
 /// ```
-/// use std::net::SocketAddr;
-/// use axum::extract::ConnectInfo;
-/// use tower_upgrade::{Head, tunnel::Forwarded};
+/// use tower_upgrade::{lifetime::peer_ip, tunnel::Forwarded};
 ///
-/// // as `axum::client_ip` of this crate does
-/// fn address(head: &Head<'_>) -> Option<std::net::IpAddr> {
-///     Some(head.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())
-/// }
-/// let forwarded = Forwarded::x_forwarded(address).is_tls(|_| true);
+/// // with axum, `axum::client_ip` of this crate
+/// let forwarded = Forwarded::x_forwarded(peer_ip).is_tls(|_| true);
 /// # let _ = forwarded;
 /// ```
 #[derive(Clone)]

@@ -4,7 +4,8 @@ use std::{error::Error, fmt};
 
 use crate::observe::Cause;
 
-/// Why awaiting an [`OnUpgrade`](crate::OnUpgrade) yielded no connection.
+/// Why awaiting an [`OnUpgrade`](crate::OnUpgrade), or the [`Pending`](crate::Pending) of a plain CONNECT,
+/// yielded no connection.
 #[derive(Debug)]
 pub struct UpgradeError {
     kind: Kind,
@@ -97,7 +98,7 @@ impl fmt::Display for UpgradeError {
             Kind::Declined => "the service declined the upgrade",
             Kind::Refused => "the service accepted in a way that was not let through",
             Kind::Canceled => "the request ended before it was answered",
-            Kind::Taken => "the upgraded connection was already taken",
+            Kind::Taken => "the connection was already taken",
             Kind::Connection => "the server did not hand the connection over",
             Kind::TimedOut => "the server did not hand the connection over in time",
             Kind::Drained => "the deadline of a drain struck before the connection was handed over",

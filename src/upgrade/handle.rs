@@ -10,7 +10,7 @@ use http::Extensions;
 
 use super::{
     hyper::ServerHandle,
-    io::Io,
+    io::{Io, Source},
     pending::{Fulfilment, Pending},
 };
 
@@ -36,10 +36,13 @@ impl Handle {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Io, Box<dyn Error + Send + Sync>>> {
         match self {
-            Self::Server(handle) => handle.poll(cx).map_ok(Io::Server).map_err(Into::into),
+            Self::Server(handle) => {
+                let io = handle.poll(cx).map_err(Into::into);
+                io.map_ok(|io| Io(Source::Server(io)))
+            }
             Self::Pending(handle) => {
                 let handle = handle.get_mut().unwrap_or_else(PoisonError::into_inner);
-                handle.as_mut().poll(cx).map_ok(Io::Other)
+                handle.as_mut().poll(cx).map_ok(|io| Io(Source::Other(io)))
             }
         }
     }

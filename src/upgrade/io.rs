@@ -1,6 +1,8 @@
 //! `Io`: a connection's bytes, from hyper or from any other server.
 
 use std::{
+    any::Any,
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
@@ -9,12 +11,14 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{
-    hyper::{ServerIo, TokioIo, rt},
-    pending::AnyIo,
-};
+use super::hyper::{ServerIo, TokioIo, rt};
 
-pub(crate) enum Io {
+/// A connection's bytes both ways, as awaiting a [`Pending`](crate::Pending) yields them.
+///
+/// Dropping it closes the connection.
+pub struct Io(pub(super) Source);
+
+pub(super) enum Source {
     Server(ServerIo),
     Other(Box<dyn AnyIo>),
 }
@@ -25,11 +29,11 @@ impl Io {
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        match self {
-            Self::Server(io) => io.downcast().map_err(Self::Server),
+        match self.0 {
+            Source::Server(io) => io.downcast().map_err(|io| Self(Source::Server(io))),
             // `*io`, for the box around it has a type of its own.
-            Self::Other(io) if !(*io).as_any().is::<T>() => Err(Self::Other(io)),
-            Self::Other(io) => {
+            Source::Other(io) if !(*io).as_any().is::<T>() => Err(Self(Source::Other(io))),
+            Source::Other(io) => {
                 #[expect(clippy::expect_used, reason = "its type was just asked for")]
                 let io = io.into_any().downcast::<T>().expect("of this type");
                 Ok((*io, Bytes::new()))
@@ -42,9 +46,9 @@ impl Io {
         cx: &mut Context<'_>,
         buf: rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match self {
-            Self::Server(io) => io.poll_read_hyper(cx, buf),
-            Self::Other(io) => rt::Read::poll_read(Pin::new(&mut TokioIo::new(io)), cx, buf),
+        match &mut self.0 {
+            Source::Server(io) => io.poll_read_hyper(cx, buf),
+            Source::Other(io) => rt::Read::poll_read(Pin::new(&mut TokioIo::new(io)), cx, buf),
         }
     }
 }
@@ -55,9 +59,9 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Server(io) => io.tokio().poll_read(cx, buf),
-            Self::Other(io) => Pin::new(io).poll_read(cx, buf),
+        match &mut self.get_mut().0 {
+            Source::Server(io) => io.tokio().poll_read(cx, buf),
+            Source::Other(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
 }
@@ -68,23 +72,23 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Server(io) => io.tokio().poll_write(cx, buf),
-            Self::Other(io) => Pin::new(io).poll_write(cx, buf),
+        match &mut self.get_mut().0 {
+            Source::Server(io) => io.tokio().poll_write(cx, buf),
+            Source::Other(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Server(io) => io.tokio().poll_flush(cx),
-            Self::Other(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().0 {
+            Source::Server(io) => io.tokio().poll_flush(cx),
+            Source::Other(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Server(io) => io.tokio().poll_shutdown(cx),
-            Self::Other(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().0 {
+            Source::Server(io) => io.tokio().poll_shutdown(cx),
+            Source::Other(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 
@@ -93,16 +97,38 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Server(io) => io.tokio().poll_write_vectored(cx, bufs),
-            Self::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        match &mut self.get_mut().0 {
+            Source::Server(io) => io.tokio().poll_write_vectored(cx, bufs),
+            Source::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Server(io) => io.is_write_vectored(),
-            Self::Other(io) => io.is_write_vectored(),
+        match &self.0 {
+            Source::Server(io) => io.is_write_vectored(),
+            Source::Other(io) => io.is_write_vectored(),
         }
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").finish_non_exhaustive()
+    }
+}
+
+/// Any I/O, which can be asked for its type.
+pub(crate) trait AnyIo: AsyncRead + AsyncWrite + Unpin + Send + Any {
+    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AnyIo for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }

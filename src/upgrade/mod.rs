@@ -28,6 +28,7 @@ pub(crate) use self::on_upgrade::Offered;
 pub use self::{
     content::ContentBody,
     error::UpgradeError,
+    io::Io,
     on_upgrade::OnUpgrade,
     pending::Pending,
     upgraded::{Lease, Parts, Upgraded},
@@ -37,6 +38,5 @@ pub(crate) use self::{
     error::Kind,
     handle::Handle,
     hyper::{ServerHandle, connect_protocol, forget_connect, normalise_connect},
-    io::Io,
     slot::Slot,
 };

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     guarded::Guarded,
-    io::Io,
+    io::{Io, Source},
     upgraded::{Kind, Upgraded},
 };
 use crate::lifetime::Direction;
@@ -82,17 +82,17 @@ impl Io {
         U: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         match self.downcast::<T>() {
-            Ok((io, read_buf)) => Self::Other(Box::new(wrap(io, read_buf))),
+            Ok((io, read_buf)) => Self(Source::Other(Box::new(wrap(io, read_buf)))),
             Err(io) => io,
         }
     }
 
     /// What it is, if it is not the server's own.
     pub(crate) fn inner<T: 'static>(&self) -> Option<&T> {
-        match self {
-            Self::Server(_) => None,
+        match &self.0 {
+            Source::Server(_) => None,
             // `**io`, for the box around it has a type of its own.
-            Self::Other(io) => (**io).as_any().downcast_ref(),
+            Source::Other(io) => (**io).as_any().downcast_ref(),
         }
     }
 }

@@ -1,7 +1,6 @@
-//! `Pending`: how any server hands a connection to the layer (rule 23).
+//! `Pending`: how any server hands a connection to the layer (rule 23), or to a service (rule 5).
 
 use std::{
-    any::Any,
     error::Error,
     fmt,
     pin::Pin,
@@ -10,12 +9,21 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::{
+    error::{Kind, UpgradeError},
+    io::{AnyIo, Io, Source},
+};
+
 /// A connection to come, left in a request's extensions by a server that is not hyper, or by a test.
 ///
 /// It belongs on requests that can make an offer, those with an `Upgrade` field and extended CONNECTs;
 /// the layer takes it out of them, and does not look for it on others. Where hyper left its own
 /// handle, that one counts. It is awaited only after the service
 /// accepted and the 101 (200 on HTTP/2 and 3) was returned; where that does not happen, it is dropped.
+///
+/// It belongs on a plain CONNECT too, which is no offer and passes: the service that answers it 2xx, a
+/// forward proxy, takes this out of the extensions and [awaits it](#impl-IntoFuture-for-Pending), as it
+/// takes hyper's handle by `hyper::upgrade::on`.
 ///
 /// # Examples
 ///
@@ -84,6 +92,85 @@ impl Pending {
     }
 }
 
+/// Yields the connection of a plain CONNECT.
+///
+/// Of an offer a service awaits the [`OnUpgrade`](crate::OnUpgrade): the layer has taken this out.
+///
+/// Await it in a task of its own, as here: before the answer it would wait for ever, where the server
+/// hands over after it.
+///
+/// # Errors
+///
+/// It yields an error with [`is_taken`](UpgradeError::is_taken) if the connection went to a clone, and
+/// one with [`is_connection`](UpgradeError::is_connection) if the server did not hand it over: it was
+/// lost, or the answer was no 2xx. The source says which.
+///
+/// # Cancel safety
+///
+/// It takes the connection at once; to drop the future is to drop the connection.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Method, Request, Response, StatusCode};
+/// use tokio::{io::copy_bidirectional, net::TcpStream};
+/// use tower_upgrade::Pending;
+///
+/// async fn proxy<B>(mut request: Request<B>) -> Response<String> {
+///     let mut response = Response::default();
+///     let pending = request.extensions_mut().remove::<Pending>();
+///     let (&Method::CONNECT, Some(pending), Some(target)) =
+///         (request.method(), pending, request.uri().authority())
+///     else {
+///         *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+///         return response;
+///     };
+///     // A proxy should look at the target before it goes there.
+///     let Ok(mut upstream) = TcpStream::connect(target.as_str()).await else {
+///         *response.status_mut() = StatusCode::BAD_GATEWAY;
+///         return response;
+///     };
+///     tokio::spawn(async move {
+///         match pending.await {
+///             Ok(mut client) => drop(copy_bidirectional(&mut client, &mut upstream).await),
+///             Err(error) => eprintln!("no tunnel: {error}"),
+///         }
+///     });
+///     response
+/// }
+///
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let (mut client, server) = tokio::io::duplex(64);
+/// let target = listener.local_addr()?.to_string();
+/// let request = Request::connect(target).extension(Pending::ready(server)).body(())?;
+/// assert_eq!(proxy(request).await.status(), StatusCode::OK);
+///
+/// let (mut accepted, _) = listener.accept().await?;
+/// client.write_all(b"through the tunnel").await?;
+/// client.shutdown().await?;
+/// let mut read = String::new();
+/// accepted.read_to_string(&mut read).await?;
+/// assert_eq!(read, "through the tunnel");
+/// # Ok(())
+/// # }
+/// ```
+impl IntoFuture for Pending {
+    type Output = Result<Io, UpgradeError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let connection = self.take();
+        Box::pin(async {
+            let connection = connection.ok_or(UpgradeError::new(Kind::Taken))?;
+            let io = connection.await.map_err(UpgradeError::connection)?;
+            Ok(Io(Source::Other(io)))
+        })
+    }
+}
+
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
@@ -93,19 +180,3 @@ impl fmt::Debug for Pending {
 /// The future behind a [`Pending`].
 pub(crate) type Fulfilment =
     Pin<Box<dyn Future<Output = Result<Box<dyn AnyIo>, Box<dyn Error + Send + Sync>>> + Send>>;
-
-/// Any I/O, which can be asked for its type.
-pub(crate) trait AnyIo: AsyncRead + AsyncWrite + Unpin + Send + Any {
-    fn as_any(&self) -> &dyn Any;
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AnyIo for T {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}

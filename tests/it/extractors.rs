@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_upgrade::{
-    OnUpgrade, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer,
+    Limit, OnUpgrade, Policy, Protocol, Refusal, RefusalKind, UpgradeLayer,
     axum::Content,
     testing::{Answer, TestOffer},
 };
@@ -202,6 +202,45 @@ async fn the_inner_extractors_rejection_is_the_answer() {
     let rejected = json("{}").send(app.clone()).await.unwrap();
     assert_eq!(rejected.response.status(), 422);
     switches(json("5"), app).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_content_is_rejected_switches_nothing_and_the_next_may() {
+    // The client reads axum's own answer, nothing of a switch, and the connection stays HTTP's: whether the
+    // content was read (bad JSON) or not (no type), the next offer on it is let through.
+    let handler = async |upgrade: OnUpgrade, Content(Json(n)): Content<Json<u32>>| -> Response {
+        assert_eq!(n, 5);
+        upgrade.accept(echo)
+    };
+    let limit = Limit::total(1);
+    let policy = Policy::require(protocol().content_limit(64));
+    let layer = UpgradeLayer::new(policy).limit(limit.clone());
+    let app = Router::new().route("/", any(handler).layer(layer));
+    let mut client = Client::over(serve(app));
+    let offer = |content: &str| {
+        Request::upgrade("/", "echo/1.0")
+            .method("POST")
+            .content(content)
+    };
+    let json = |content| offer(content).set("Content-Type", "application/json");
+    for (offer, status, says) in [
+        (json("5 and"), 400, "Failed to parse the request body"),
+        (json("\"five\""), 422, "invalid type: string"),
+        (offer("5"), 415, "`Content-Type: application/json`"),
+    ] {
+        let answer = client.ask(&offer).await;
+        answer
+            .head
+            .is(status)
+            .has("content-type", "text/plain; charset=utf-8")
+            .lacks("upgrade")
+            .lacks("connection");
+        assert!(answer.content.contains(says), "{answer:?}");
+        assert_eq!(limit.live(), 0);
+    }
+    client.offer(&json("5")).await.is(101);
+    client.send("ping").await;
+    client.expect("ping").await;
 }
 
 #[tokio::test]

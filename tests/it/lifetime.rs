@@ -10,6 +10,7 @@ mod drain_http2;
 mod drain_states;
 mod drain_tasks;
 mod graceful;
+mod half_closed;
 mod lease;
 mod limits;
 mod limits_http;

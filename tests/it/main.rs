@@ -40,6 +40,7 @@ mod on_upgrade;
 mod oracle;
 mod origins;
 mod outcome;
+mod pending;
 mod pod_exec;
 mod promises;
 mod properties;

@@ -10,9 +10,9 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::{Layer, Service};
 use tower_upgrade::{
-    ContentBody, InvalidProtocol, OnUpgrade, Parts, Pending, Policy, Protocol, Refusal,
-    RefusalKind, ResponseBody, ResponseFuture, Routes, Upgrade, UpgradeError, UpgradeLayer,
-    Upgraded, WebSocket,
+    ContentBody, InvalidProtocol, Io, OnUpgrade, Parts, PeerAddress, Pending, Policy, Protocol,
+    Refusal, RefusalKind, ResponseBody, ResponseFuture, Routes, Upgrade, UpgradeError,
+    UpgradeLayer, Upgraded, WebSocket,
     grammar::{InvalidParams, List, Members, Param, Params},
     negotiate::{Acceptance, ConnectProtocol, Decision, Offer, Spoken},
     websocket::{ExtensionOffers, MalformedExtensions},
@@ -48,6 +48,7 @@ fn what_is_decided_is_shared_and_cloned() {
     is_kept::<Refusal>();
     is_kept::<RefusalKind>();
     is_kept::<Pending>();
+    is_kept::<PeerAddress>();
     is_kept::<ConnectProtocol>();
     is_kept::<ExtensionOffers>();
     fn is_name<T: Copy + Eq + Hash + Display>() {}
@@ -69,6 +70,7 @@ fn what_is_awaited_and_relayed_goes_to_another_task() {
     // Futures, connections and bodies are `Send` and need no pinning.
     is_shared::<OnUpgrade>();
     is_send::<Upgraded>();
+    is_send::<Io>();
     is_send::<Parts<tokio::net::TcpStream>>();
     is_send::<ContentBody<String>>();
     is_shared::<ResponseBody<String>>();
@@ -77,6 +79,10 @@ fn what_is_awaited_and_relayed_goes_to_another_task() {
     is_io::<Upgraded>();
     fn is_future<T: Future<Output = Result<Upgraded, UpgradeError>> + Unpin>() {}
     is_future::<OnUpgrade>();
+    fn is_plain_io<T: AsyncRead + AsyncWrite + Unpin>() {}
+    is_plain_io::<Io>();
+    fn is_awaited<T: IntoFuture<Output = Result<Io, UpgradeError>, IntoFuture: Send + Unpin>>() {}
+    is_awaited::<Pending>();
 }
 
 #[test]

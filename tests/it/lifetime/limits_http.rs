@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 
-use axum::{Router, response::Response, routing::any};
+use axum::{Router, extract::ConnectInfo, response::Response, routing::any};
+use hyper::body::Incoming;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpSocket},
     task::yield_now,
 };
-use tower::Layer;
+use tower::{Layer, util::MapRequestLayer};
 use tower_upgrade::{
-    Limit, OnUpgrade, Policy, UpgradeLayer, axum::client_ip, lifetime::forwarded_for,
+    Head, Limit, OnUpgrade, PeerAddress, Policy, UpgradeLayer,
+    axum::client_ip,
+    lifetime::{forwarded_for, peer_ip},
 };
 
 use super::offers::{layer, protocol};
@@ -112,6 +115,49 @@ async fn behind_a_proxy_clients_count_by_what_it_says() {
     assert_eq!(limit.live(), 4);
     drop(live);
     comes_to(&limit, 0).await;
+}
+
+#[tokio::test]
+async fn by_a_server_of_ones_own_clients_count_by_the_address_it_leaves() {
+    // `PeerAddress`, which both keys find; without it all share one count. Another port is the same client.
+    for key in [peer_ip, client_ip] {
+        let limit = Limit::per_key(1, key);
+        let layer = layer().limit(limit.clone());
+        let mut live = Vec::new();
+        for (address, status) in [
+            (Some("192.0.2.1:1"), 101),
+            (Some("192.0.2.1:2"), 429),
+            (Some("192.0.2.2:1"), 101),
+            (Some("[2001:db8::1]:1"), 101),
+            (None, 101),
+            (None, 429),
+        ] {
+            let leave = move |mut request: http::Request<Incoming>| {
+                let address = address.map(|address| PeerAddress(address.parse().unwrap()));
+                if let Some(address) = address {
+                    request.extensions_mut().insert(address);
+                }
+                request
+            };
+            let service = MapRequestLayer::new(leave).layer(layer.layer(Echo::default()));
+            let mut client = Client::over(serve(service));
+            client.offer(&offer()).await.is(status);
+            live.push(client);
+        }
+        assert_eq!(limit.live(), 4);
+    }
+}
+
+#[test]
+fn where_axum_knows_the_address_that_one_counts() {
+    // An app that axum serves behind a layer of somebody else's, which left an address too.
+    let mut request = http::Request::new(());
+    let [axums, others] = [1, 2].map(|n| SocketAddr::from(([192, 0, 2, n], 80)));
+    request.extensions_mut().insert(PeerAddress(others));
+    assert_eq!(client_ip(&Head::from(&request)), Some(others.ip()));
+    request.extensions_mut().insert(ConnectInfo(axums));
+    assert_eq!(client_ip(&Head::from(&request)), Some(axums.ip()));
+    assert_eq!(peer_ip(&Head::from(&request)), Some(others.ip()));
 }
 
 async fn wait(upgrade: OnUpgrade) -> Response {
