@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 use axum::{
     Json, Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, RawQuery, State},
+    extract::{DefaultBodyLimit, Path, RawQuery, State, rejection::JsonRejection},
     http::{HeaderValue, Method, Request, Response as HttpResponse, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -46,9 +46,12 @@ pub(crate) fn app(
         .route("/containers/{id}/json", get(inspect))
         .route("/containers/{id}/wait", post(wait))
         .route("/containers/{id}/attach", any(attach).layer(layer.clone()))
+        .route("/containers/{id}/resize", post(resize))
         .route("/containers/{id}/exec", post(create))
         .route("/exec/{id}/start", any(start).layer(layer))
+        .route("/exec/{id}/resize", post(resize_exec))
         .route("/exec/{id}/json", get(inspect_exec))
+        .fallback(async || Problem::new(404, "page not found"))
         .layer(DefaultBodyLimit::max(64 << 10))
         .with_state(container);
     Ok(Router::new().fallback_service(routes.map_request(without_version)))
@@ -113,31 +116,51 @@ async fn wait(State(container): Shared, Path(id): Path<String>) -> Response {
 async fn create(
     State(container): Shared,
     Path(id): Path<String>,
-    Json(asked): Json<Asked>,
+    asked: Result<Json<Asked>, JsonRejection>,
 ) -> Response {
-    match container.create(&id, asked) {
+    let created = asked
+        .map_err(Problem::from)
+        .and_then(|Json(asked)| container.create(&id, asked));
+    match created {
         Ok(exec) => (StatusCode::CREATED, Json(json!({ "Id": exec }))).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 struct Start {
     detach: bool,
+    /// Whether the client expects bytes without frames, whatever was created.
+    tty: bool,
 }
 
+/// Over HTTP/2, by an extended CONNECT, there is no content: then all is as it was created.
 async fn start(
     upgrade: OnUpgrade,
     State(container): Shared,
     Path(id): Path<String>,
-    Content(Json(start)): Content<Json<Start>>,
+    method: Method,
+    Content(start): Content<Result<Json<Start>, JsonRejection>>,
 ) -> Response {
-    if start.detach {
+    let start = match start {
+        Ok(Json(start)) => Some(start),
+        Err(_) if method == Method::CONNECT => None,
+        Err(broken) => return Problem::from(broken).into_response(),
+    };
+    if start.as_ref().is_some_and(|start| start.detach) {
         return Problem::new(400, "nothing runs detached here").into_response();
     }
-    switch(upgrade, container.start(&id))
+    switch(upgrade, container.start(&id, start.map(|start| start.tty)))
+}
+
+/// There is no terminal whose size could change; a client that has one tells it nevertheless.
+async fn resize(State(container): Shared, Path(id): Path<String>) -> Result<(), Problem> {
+    container.inspect(&id).map(drop)
+}
+
+async fn resize_exec(State(container): Shared, Path(id): Path<String>) -> Result<(), Problem> {
+    container.inspect_exec(&id).map(drop)
 }
 
 async fn attach(
@@ -159,6 +182,7 @@ async fn attach(
         stdin: is_set("stdin"),
         stdout: is_set("stdout"),
         stderr: is_set("stderr"),
+        tty: false,
         raw: false,
     };
     switch(upgrade, container.attach(&id, streams))
@@ -183,6 +207,17 @@ fn switch(upgrade: OnUpgrade, started: Result<(Process, Streams), Problem>) -> R
 
 fn answer(found: Result<Value, Problem>) -> Response {
     found.map(Json).into_response()
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(broken: JsonRejection) -> Self {
+        // JSON of another form is no other problem here than what is no JSON.
+        let status = match broken.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        Self::new(status.as_u16(), broken.body_text())
+    }
 }
 
 impl IntoResponse for Problem {

@@ -141,8 +141,12 @@ impl Container {
         Ok(format!("{id:064x}"))
     }
 
-    /// Starts a command that was created, once.
-    pub(crate) fn start(self: &Arc<Self>, id: &str) -> Result<(Process, Streams), Problem> {
+    /// Starts a command that was created, once, with frames or raw; if nothing is said, with a terminal raw.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        id: &str,
+        raw: Option<bool>,
+    ) -> Result<(Process, Streams), Problem> {
         let (number, mut state) = (number(id)?, self.lock());
         let exec = state.execs.get_mut(&number).ok_or_else(|| no_exec(id))?;
         if exec.stage != Stage::Created {
@@ -153,7 +157,8 @@ impl Container {
             stdin: asked.attach_stdin,
             stdout: asked.attach_stdout,
             stderr: asked.attach_stderr,
-            raw: asked.tty,
+            tty: asked.tty,
+            raw: raw.unwrap_or(asked.tty),
         };
         let this = Arc::clone(self);
         let ended = move |code| {

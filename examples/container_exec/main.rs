@@ -10,12 +10,16 @@
 //! output in frames. When the client ends its half, the command's input ends, and the rest of its output
 //! still arrives.
 //!
+//! Docker's client speaks HTTP/1.1 alone. Over HTTP/2 all is the same but the offer, which is an extended CONNECT with
+//! `:protocol: tcp` and no JSON; a POST that would start a command is told 405 there, and 426 over HTTP/1.1.
+//!
 //! There is one container, `demo`, and it contains nothing: commands run right here, so that there is a list of
 //! them: `cat`, `wc`, `echo`, and with `--allow-sh` also `sh -c`, which is everything. What `attach` runs is
-//! `cat`, or then `sh`. `Tty` leaves the frames away, but makes no terminal.
+//! `cat`, or then `sh`. `Tty` leaves the frames away and joins both outputs, but makes no terminal.
 //!
-//! A command is killed, with all that it started, when its client is gone. SIGTERM ends the input of all, and
-//! five seconds later those that are left.
+//! A command is killed, with all that it started, when its client is gone. That it is, while nothing is read from it, a
+//! frame of nothing finds out; with `Tty` there is no such frame, and it is seen when the command writes. SIGTERM ends
+//! the input of all, and five seconds later those that are left.
 
 mod api;
 mod container;

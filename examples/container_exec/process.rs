@@ -5,7 +5,10 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::{
+    io::AsyncRead,
+    process::{Child, ChildStdin, Command},
+};
 
 use crate::stream::Streams;
 
@@ -15,6 +18,8 @@ const KILLED: i32 = 128 + 9;
 /// A command. Dropped before it ended, it is killed with all that it started.
 pub(crate) struct Process {
     child: Child,
+    /// Both outputs in one, if it has that.
+    joined: Option<Reader>,
     ended: Option<Box<dyn FnOnce(i32) + Send>>,
 }
 
@@ -38,17 +43,23 @@ impl Process {
             .kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
+        let joined = match streams.tty && streams.stdout {
+            true => join_outputs(&mut command)?,
+            false => None,
+        };
         Ok(Self {
             child: command.spawn()?,
+            joined,
             ended: Some(Box::new(ended)),
         })
     }
 
-    pub(crate) fn streams(
-        &mut self,
-    ) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+    /// Gives its input and its two outputs, each once.
+    pub(crate) fn streams(&mut self) -> (Option<ChildStdin>, Option<Reader>, Option<Reader>) {
         let child = &mut self.child;
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        let stdout = child.stdout.take().map(|open| Box::new(open) as Reader);
+        let stderr = child.stderr.take().map(|open| Box::new(open) as Reader);
+        (child.stdin.take(), self.joined.take().or(stdout), stderr)
     }
 
     /// Waits until it ends by itself.
@@ -91,6 +102,22 @@ impl Drop for Process {
         self.start_kill();
         self.tell(KILLED);
     }
+}
+
+pub(crate) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+
+/// Makes one pipe of both outputs, so that what was written first arrives first, as from a terminal.
+#[cfg(unix)]
+fn join_outputs(command: &mut Command) -> io::Result<Option<Reader>> {
+    let (writer, reader) = tokio::net::unix::pipe::pipe()?;
+    let writer = writer.into_blocking_fd()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    Ok(Some(Box::new(reader)))
+}
+
+#[cfg(not(unix))]
+fn join_outputs(_: &mut Command) -> io::Result<Option<Reader>> {
+    Ok(None)
 }
 
 #[cfg(unix)]

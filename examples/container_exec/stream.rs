@@ -17,7 +17,7 @@ use tower_upgrade::Upgraded;
 
 use crate::process::Process;
 
-/// How long a client that ended its half hears nothing before it is asked whether it is there.
+/// How long a client from which nothing is read hears nothing before it is asked whether it is there.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a client may take to end its half when it was told that all is over.
 const LINGER: Duration = Duration::from_secs(5);
@@ -33,7 +33,9 @@ pub(crate) struct Streams {
     pub(crate) stdin: bool,
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
-    /// Without frames: what it writes to either arrives as one.
+    /// What it writes to either arrives as one.
+    pub(crate) tty: bool,
+    /// Without frames.
     pub(crate) raw: bool,
 }
 
@@ -56,12 +58,12 @@ pub(crate) async fn serve(io: Upgraded, mut process: Process, streams: Streams) 
         stdout: Source::new(STDOUT, stdout),
         stderr: Source::new(STDERR, stderr),
         is_raw: streams.raw,
-        is_client_silent: &AtomicBool::new(false),
+        is_unread: &AtomicBool::new(false),
     };
-    let is_client_silent = output.is_client_silent;
+    let is_unread = output.is_unread;
     let ended = tokio::select! {
         ended = output.send(&mut writer, &mut process) => ended,
-        () = input(&mut reader, stdin, draining, is_client_silent) => Err(gone()),
+        () = input(&mut reader, stdin, draining, is_unread) => Err(gone()),
     };
     if ended.is_err() {
         return process.kill().await;
@@ -80,33 +82,40 @@ async fn input(
     reader: &mut ReadHalf<Upgraded>,
     mut stdin: Option<ChildStdin>,
     draining: impl Future<Output = ()>,
-    is_client_silent: &AtomicBool,
+    is_unread: &AtomicBool,
 ) {
     let fed = tokio::select! {
-        fed = feed(reader, &mut stdin) => fed,
+        fed = feed(reader, &mut stdin, is_unread) => fed,
         // The way to say goodbye to a command.
         () = draining => {
             stdin = None;
-            feed(reader, &mut None).await
+            feed(reader, &mut None, is_unread).await
         }
     };
     drop(stdin);
     if fed.is_ok() {
         // An end of its half says nothing of the other.
-        is_client_silent.store(true, Ordering::Relaxed);
+        is_unread.store(true, Ordering::Relaxed);
         pending().await
     }
 }
 
 /// Feeds the command until the client ends its half.
-async fn feed(reader: &mut ReadHalf<Upgraded>, stdin: &mut Option<ChildStdin>) -> io::Result<()> {
+async fn feed(
+    reader: &mut ReadHalf<Upgraded>,
+    stdin: &mut Option<ChildStdin>,
+    is_unread: &AtomicBool,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
+        is_unread.store(false, Ordering::Relaxed);
         let length = reader.read(&mut buffer).await?;
         let Some(read @ [_, ..]) = buffer.get(..length) else {
             return Ok(());
         };
         if let Some(open) = stdin {
+            // While the command takes no more, nobody would learn that the client is gone.
+            is_unread.store(true, Ordering::Relaxed);
             // A command may end its input first; the rest is then read for nobody.
             if open.write_all(read).await.is_err() {
                 *stdin = None;
@@ -119,7 +128,8 @@ struct Output<'a, O, E> {
     stdout: Source<O>,
     stderr: Source<E>,
     is_raw: bool,
-    is_client_silent: &'a AtomicBool,
+    /// Whether nothing is read from the client, so that its end would not be seen.
+    is_unread: &'a AtomicBool,
 }
 
 impl<O: AsyncRead + Unpin, E: AsyncRead + Unpin> Output<'_, O, E> {
@@ -136,8 +146,8 @@ impl<O: AsyncRead + Unpin, E: AsyncRead + Unpin> Output<'_, O, E> {
                 frame = self.stdout.frame() => frame?,
                 frame = self.stderr.frame() => frame?,
                 ended = process.ended(), if is_over => return ended,
-                // Writing is the one way to learn that a client that ended its half is gone.
-                () = sleep(SILENCE) => match self.is_client_silent.load(Ordering::Relaxed) {
+                // Writing is then the one way to learn that it is gone. Raw, there is nothing that means nothing.
+                () = sleep(SILENCE) => match self.is_unread.load(Ordering::Relaxed) {
                     true => &[STDOUT, 0, 0, 0, 0, 0, 0, 0],
                     false => continue,
                 },

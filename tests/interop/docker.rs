@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use crate::it::wire::{Client, Request};
-use crate::process::{Server, spawn, within};
+use crate::process::{Server, run, spawn, within};
 
 /// What is sent to `cat` comes back, to the last byte of ten megabytes, after the input has ended.
 #[tokio::test]
@@ -52,6 +52,22 @@ async fn a_command_runs_as_if_it_were_here() {
     run(&sh("cat; sleep 5; echo late"))
         .await
         .is(0, "late\n", "");
+}
+
+/// A client in a terminal tells its size, and need not complain about the answer.
+#[tokio::test]
+#[ignore = "needs docker: .ci/install"]
+async fn a_terminal_has_a_size() {
+    let server = Server::container_exec(&["--allow-sh"]).await;
+    let address = server.http("").replacen("http", "tcp", 1);
+    // It tries several times, and says after a while that it failed.
+    let exec = format!("docker -H {address} exec -it demo sh -c 'sleep 2; echo a; echo b >&2'");
+    let mut script = Command::new("script");
+    let in_terminal = format!("stty rows 24 cols 80; {exec}");
+    script.args(["-qec", &in_terminal, "/dev/null"]);
+    let finished = run(without_settings(&mut script)).await;
+    assert!(finished.success, "{finished:?}");
+    assert_eq!(finished.stdout, "a\nb\n", "{finished:?}");
 }
 
 /// `attach` speaks to the container's own command, and exits as it does.
@@ -174,7 +190,12 @@ fn client(server: &Server) -> Command {
     let address = server.http("").replacen("http", "tcp", 1);
     let mut command = Command::new("docker");
     command.args(["-H", &address]).kill_on_drop(true);
-    // Whatever the machine's user has set.
+    without_settings(&mut command);
+    command
+}
+
+/// Leaves out whatever the machine's user has set.
+fn without_settings(command: &mut Command) -> &mut Command {
     for name in [
         "DOCKER_CONTEXT",
         "DOCKER_HOST",
@@ -185,8 +206,7 @@ fn client(server: &Server) -> Command {
         command.env_remove(name);
     }
     let nowhere = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-docker-config");
-    command.env("DOCKER_CONFIG", nowhere);
-    command
+    command.env("DOCKER_CONFIG", nowhere)
 }
 
 /// Whether it runs: who has ended and was not waited for does not.

@@ -8,6 +8,7 @@ import sys
 
 from kubernetes import client
 from kubernetes.stream import stream
+from websocket import ABNF
 
 configuration = client.Configuration()
 configuration.host = sys.argv[1]
@@ -45,6 +46,14 @@ echoing.close()
 succeeded = start("echo", "hello")
 succeeded.run_forever(timeout=30)
 seen["success"] = succeeded.returncode
+
+# It reads when it has sent all of it.
+large = start("cat", stdin=True)
+large.sock.send_binary(b"\0" + b"x" * (8 << 20))
+opcode, frame = large.sock.recv_data_frame(True)
+while opcode != ABNF.OPCODE_CLOSE:
+    opcode, frame = large.sock.recv_data_frame(True)
+seen["too_large"] = int.from_bytes(frame.data[:2], "big")
 
 try:
     start("cat", pod="other")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::process::{Server, client, run};
 
-/// Output, errors, input and exit codes are those of the command, and a refusal says why.
+/// Output, errors, input and exit codes are those of the command, and a refusal or a close says why.
 #[tokio::test]
 #[ignore = "needs Python's kubernetes: .ci/install"]
 async fn a_command_runs() {
@@ -34,6 +34,7 @@ async fn a_command_runs() {
         (&seen["text"], &seen["bytes"]),
         (&json!("as text"), &json!("as bytes"))
     );
+    assert_eq!(seen["too_large"], 1009, "{seen}");
     let refused = seen["refused"].as_str().unwrap_or_default();
     assert!(
         refused.contains("404") && refused.contains("the pod is `demo`"),

@@ -3,10 +3,12 @@
 //! What it must do towards Docker's own client is tested with that, in `tests/interop/docker.rs`.
 
 mod engine;
+mod http2;
+mod life;
 
 use serde_json::json;
 
-use self::engine::{Engine, STDERR, STDOUT, exec, frame, is_gone, streams, upgrade};
+use self::engine::{Engine, STDERR, STDOUT, exec, frame, streams, upgrade};
 use crate::wire::Request;
 
 /// The 101 is Docker's, and what the command writes comes in frames, under every version of the API.
@@ -75,20 +77,6 @@ async fn the_client_may_end_its_half() {
     assert_eq!(engine.exit_code(&id).await, 3);
 }
 
-/// The command may end before its input does, and nothing that it wrote is lost.
-#[tokio::test]
-async fn the_command_may_end_first() {
-    let engine = Engine::start(&["--allow-sh"]).await;
-    let much = "i=0; while [ $i -lt 20000 ]; do echo 12345678; i=$((i+1)); done";
-    let id = engine.create(exec(&["sh", "-c", much])).await;
-    let mut client = engine.started(&id).await;
-    // Unread at the end: a close would be a reset, and take away what the client did not get as yet.
-    client.send(vec![b'x'; 200_000]).await;
-    assert_eq!(engine.exit_code(&id).await, 0);
-    let (out, _) = streams(&client.read_to_end().await);
-    assert_eq!(out.len(), 9 * 20_000);
-}
-
 /// The JSON of the offer is the request's, and the byte behind it the command's.
 #[tokio::test]
 async fn content_comes_with_the_offer() {
@@ -108,10 +96,13 @@ async fn content_comes_with_the_offer() {
 
     let id = engine.create(exec(&["cat"])).await;
     let start = upgrade(&format!("/exec/{id}/start"));
-    for (content, status) in [("{", 400), ("[1, 2]", 422)] {
+    for content in ["{", "[1, 2]", ""] {
         let refused = engine.ask(&start.clone().content(content)).await;
-        refused.head.is(status);
+        refused.head.is(400).has("content-type", "application/json");
+        assert!(refused.content.starts_with(r#"{"message":""#));
     }
+    let text = start.clone().set("content-type", "text/plain");
+    engine.ask(&text).await.head.is(415);
     let long = format!("{{{}}}", " ".repeat(5000));
     engine.ask(&start.clone().content(long)).await.head.is(413);
     let detached = start.clone().content(r#"{"Detach":true}"#);
@@ -195,79 +186,39 @@ async fn commands_are_on_a_list() {
     engine.ask_to_create("demo", &cat).await.head.is(201);
 }
 
-/// Two commands at once have nothing to do with each other, nor with those over the limit.
-#[tokio::test]
-async fn two_run_at_once_and_no_third() {
-    let engine = Engine::start(&["--limit", "2"]).await;
-    let (one, two) = (
-        engine.create(exec(&["cat"])).await,
-        engine.create(exec(&["cat"])).await,
-    );
-    let third = engine.create(exec(&["cat"])).await;
-    let (mut first, mut second) = (engine.started(&one).await, engine.started(&two).await);
-    for line in ["a\n", "b\n"] {
-        first.send(line).await;
-        second.send(line.repeat(2)).await;
-        first.expect(engine::bytes(STDOUT, line.as_bytes())).await;
-        second
-            .expect(engine::bytes(STDOUT, line.repeat(2).as_bytes()))
-            .await;
-    }
-    let start = upgrade(&format!("/exec/{third}/start"));
-    let refused = engine.ask(&start).await;
-    refused.head.is(503);
-    assert_eq!(refused.head.lines("retry-after").len(), 1, "{refused:?}");
-    assert!(engine.get(&format!("/exec/{two}/json")).await["ExitCode"].is_null());
-    first.finish().await;
-    first.expect_end().await;
-    assert_eq!(engine.exit_code(&one).await, 0);
-    engine.until_admitted(&start).await;
-}
-
-/// A client that is gone takes with it all that its command started.
-#[tokio::test]
-async fn the_command_ends_with_its_client() {
-    let engine = Engine::start(&["--allow-sh"]).await;
-    let family = "echo $$; sleep 1000 & echo $!; wait";
-    for has_finished in [false, true] {
-        let id = engine.create(exec(&["sh", "-c", family])).await;
-        let mut client = engine.started(&id).await;
-        let mut said = String::new();
-        while said.lines().count() < 2 || !said.ends_with('\n') {
-            let header = client.read_exact(8).await;
-            let length = u32::from_be_bytes(header[4..].try_into().unwrap());
-            let content = client.read_exact(length as usize).await;
-            said += std::str::from_utf8(&content).unwrap();
-        }
-        assert!(said.lines().all(|process| !is_gone(process)), "{said}");
-        if has_finished {
-            client.finish().await;
-        }
-        drop(client);
-        assert_eq!(engine.exit_code(&id).await, 128 + 9);
-        for process in said.lines() {
-            engine::until(|| async { is_gone(process) }).await;
-        }
-    }
-}
-
-/// With `Tty` there are no frames, and all output is one.
+/// With `Tty` all output is one, in order, and there are no frames if the start says so too.
 #[tokio::test]
 async fn a_tty_has_no_frames() {
     let engine = Engine::start(&["--allow-sh"]).await;
-    let mut asked = exec(&["sh", "-c", "cat; echo b >&2; exit 4"]);
+    let script = "cat; for i in 1 2 3 4 5; do echo a; echo b >&2; done; exit 4";
+    let mut asked = exec(&["sh", "-c", script]);
+    let start = async |asked, tty: bool| {
+        let id = engine.create(asked).await;
+        let mut client = engine.client().await;
+        let content = json!({ "Detach": false, "Tty": tty }).to_string();
+        let offer = upgrade(&format!("/exec/{id}/start")).content(content);
+        let kind = if tty { "raw" } else { "multiplexed" };
+        let media = format!("application/vnd.docker.{kind}-stream");
+        let head = client.offer(&offer).await;
+        head.is(101).has("content-type", &media);
+        client.send("input\n").await;
+        client.finish().await;
+        let bytes = client.read_to_end().await;
+        assert_eq!(engine.exit_code(&id).await, 4);
+        bytes
+    };
+    // What the client that starts it expects, whatever was created.
+    let (mut out, mut err) = streams(&start(asked.clone(), false).await);
+    assert_eq!(
+        (out, err),
+        ("input\n".to_owned() + &"a\n".repeat(5), "b\n".repeat(5))
+    );
     asked["Tty"] = json!(true);
-    let id = engine.create(asked).await;
-    let mut client = engine.client().await;
-    let head = client.offer(&upgrade(&format!("/exec/{id}/start"))).await;
-    head.is(101)
-        .has("content-type", "application/vnd.docker.raw-stream");
-    client.send("a\n").await;
-    client.expect("a\n").await;
-    client.finish().await;
-    client.expect("b\n").await;
-    client.expect_end().await;
-    assert_eq!(engine.exit_code(&id).await, 4);
+    let all = "input\n".to_owned() + &"a\nb\n".repeat(5);
+    let raw = start(asked.clone(), true).await;
+    assert_eq!(String::from_utf8(raw).unwrap(), all);
+    (out, err) = streams(&start(asked, false).await);
+    assert_eq!((out, err), (all, String::new()));
 }
 
 /// What is not attached does not come, and an input that is not attached is no input.
@@ -347,36 +298,4 @@ async fn what_is_kept_is_bounded() {
     client.expect(engine::bytes(STDOUT, b"a")).await;
     let long = exec(&["echo", &"x".repeat(70_000)]);
     engine.ask_to_create("demo", &long).await.head.is(413);
-}
-
-/// SIGTERM ends the input of all commands, and later those that are left.
-#[tokio::test]
-async fn a_drain_ends_the_input() {
-    let engine = Engine::start(&["--allow-sh"]).await;
-    let polite = engine
-        .create(exec(&["sh", "-c", "cat; echo goodbye"]))
-        .await;
-    let deaf = engine
-        .create(exec(&["sh", "-c", "echo $$; exec sleep 1000"]))
-        .await;
-    let late = engine.create(exec(&["cat"])).await;
-    let mut polite = engine.started(&polite).await;
-    let mut deaf = engine.started(&deaf).await;
-    polite.send("hello\n").await;
-    polite.expect(engine::bytes(STDOUT, b"hello\n")).await;
-    let header = deaf.read_exact(8).await;
-    let process = deaf.read_exact(usize::from(header[7])).await;
-    let process = String::from_utf8(process).unwrap();
-
-    engine.server.signal("TERM").await;
-    polite.expect(engine::bytes(STDOUT, b"goodbye\n")).await;
-    polite.expect_end().await;
-    drop(polite);
-    let refused = engine.ask(&upgrade(&format!("/exec/{late}/start"))).await;
-    refused.head.is(503).has("connection", "close");
-    deaf.expect_end().await;
-    let (code, last) = engine.server.end().await;
-    let report = "1 ended, 1 closed at the deadline, 0 panicked, 1 turned away";
-    assert!(code == Some(0) && last.ends_with(report), "{last}");
-    engine::until(|| async { is_gone(process.trim()) }).await;
 }

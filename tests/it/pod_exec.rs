@@ -1,9 +1,11 @@
 //! The example `pod_exec` as a process: the channels of its two subprotocols, and its refusals.
 
+mod broken;
 mod client;
+mod http2;
 
 use serde_json::json;
-use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use self::client::{CLOSE, Pod, RESIZE, STATUS, STDERR, STDIN, STDOUT, V4, V5, path, success};
 use crate::wire::{Client, Request};
@@ -98,15 +100,43 @@ async fn input_is_ended_by_closing() {
     assert_eq!((heard.out.as_str(), heard.status), ("hello\n", success()));
 }
 
-/// Five megabytes go through `cat` and come back in order, in either subprotocol.
+/// RFC 6455 7.1.1: the connection of a client that has closed ends at once, whatever the command still does.
 #[tokio::test]
-async fn five_megabytes_come_back() {
-    let pod = Pod::start(&[]).await;
-    let bytes: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();
+async fn a_close_is_answered_by_the_end() {
+    let pod = Pod::start(&["--allow-sh"]).await;
+    let file = std::env::temp_dir().join(format!("pod_exec-{}-go", std::process::id()));
+    let file = file.to_str().unwrap();
+    let script = format!("cat;until+rm+{file};do+sleep+.1;done+2%3e/dev/null");
+    let path = path(&format!(
+        "command=sh&command=-c&command=echo+$$;{script}&{ALL}"
+    ));
     for version in [V5, V4] {
-        let client = pod
-            .exec(&path(&format!("command=cat&{ALL}")), version)
-            .await;
+        let mut client = pod.exec(&path, version).await;
+        let process = client.process().await;
+        client.say_goodbye().await;
+        client.expect_end().await;
+        assert!(!client::is_gone(&process), "{version}");
+        std::fs::write(file, "").unwrap();
+        client::until(|| client::is_gone(&process)).await;
+        // It did what it had to, and was not killed.
+        assert!(std::fs::metadata(file).is_err(), "{version}");
+    }
+}
+
+/// Ten megabytes go through `cat` and come back in order, in either subprotocol and over either version of HTTP.
+#[tokio::test]
+async fn ten_megabytes_come_back() {
+    let pod = Pod::start(&[]).await;
+    // No period that a lost or doubled chunk could hide in.
+    let next = |n: u32| n.wrapping_mul(0x9e37_79b1).to_be_bytes()[0];
+    let bytes: Vec<u8> = (0..10_000_000).map(next).collect();
+    let path = path(&format!("command=cat&{ALL}"));
+    for client in [
+        pod.exec(&path, V5).await,
+        pod.exec(&path, V4).await,
+        pod.exec_over_http2(&path, V5).await,
+    ] {
+        let version = client.selected.clone();
         let back = client.echoed(&bytes).await;
         assert!(back == bytes, "{version}: {} bytes", back.len());
     }
@@ -167,12 +197,14 @@ async fn only_what_is_asked_for_comes() {
         );
         assert_eq!(heard.status, success(), "{query}");
     }
-    let script = "command=sh&command=-c&command=echo+a;sleep+1;echo+b%3E%262";
-    let mut client = pod
-        .exec(&path(&format!("{script}&stdout=true&tty=true")), V5)
-        .await;
-    let heard = client.all().await;
-    assert_eq!((heard.out.as_str(), heard.err.as_str()), ("a\nb\n", ""));
+    // In the order in which it was written.
+    let script = "command=sh&command=-c&command=for+i+in+1+2+3+4+5;do+echo+a;echo+b%3E%262;done";
+    for query in ["stdout=true&tty=true", "stderr=true&stdout=true&tty=true"] {
+        let mut client = pod.exec(&path(&format!("{script}&{query}")), V5).await;
+        let heard = client.all().await;
+        let all = "a\nb\n".repeat(5);
+        assert_eq!((heard.out, heard.err), (all, String::new()), "{query}");
+    }
 }
 
 /// A command that is not on the list is told as the end of one, for few clients read a refused handshake.
@@ -198,31 +230,55 @@ async fn commands_are_on_a_list() {
     assert_eq!(client.all().await.out, "0\n");
 }
 
-/// A client that vanishes takes the command with it.
+/// A client that vanishes takes the command with it, over HTTP/2 too.
 #[tokio::test]
 async fn the_command_ends_with_its_client() {
     let pod = Pod::start(&["--allow-sh"]).await;
     let script = "sleep+1000+%26+echo+$!;wait";
     let path = path(&format!("command=sh&command=-c&command={script}&{ALL}"));
-    let mut client = pod.exec(&path, V5).await;
-    assert_eq!(client.message().await, [STDOUT]);
-    let process = String::from_utf8(client.message().await).unwrap();
-    let process = process.trim_matches(['\x01', '\n']).to_owned();
-    assert!(!client::is_gone(&process), "{process}");
-    drop(client);
-    client::until(|| client::is_gone(&process)).await;
+    for mut client in [
+        pod.exec(&path, V5).await,
+        pod.exec_over_http2(&path, V5).await,
+    ] {
+        let process = client.process().await;
+        drop(client);
+        client::until(|| client::is_gone(&process)).await;
+    }
 }
 
-/// A large message is more than anybody needs, and ends all.
+/// That a client has vanished is seen where the command takes no more input, and nothing is read from the client.
 #[tokio::test]
-async fn messages_are_bounded() {
-    let pod = Pod::start(&[]).await;
-    let mut client = pod.exec(&path(&format!("command=cat&{ALL}")), V5).await;
-    client
-        .send_as_it_goes(Message::binary(vec![STDIN; 2 << 20]))
-        .await;
-    assert_eq!(client.message().await, [STDOUT]);
-    client.expect_end().await;
+async fn the_command_that_does_not_read_ends_with_its_client() {
+    let pod = Pod::start(&["--allow-sh"]).await;
+    let path = path(&format!(
+        "command=sh&command=-c&command=echo+$$;sleep+1000&{ALL}"
+    ));
+    let mut processes = Vec::new();
+    for mut client in [
+        pod.exec(&path, V5).await,
+        pod.exec_over_http2(&path, V5).await,
+    ] {
+        processes.push(client.process().await);
+        // More than a pipe has room for.
+        for _ in 0..8 {
+            client.send(&[STDIN; 32 << 10]).await;
+        }
+    }
+    client::until(|| processes.iter().all(|process| client::is_gone(process))).await;
+}
+
+/// A command that a signal ended is told of as a shell tells it.
+#[tokio::test]
+async fn signals_are_told() {
+    let pod = Pod::start(&["--allow-sh"]).await;
+    for (signal, code) in [("TERM", "143"), ("KILL", "137")] {
+        let script = format!("command=sh&command=-c&command=kill+-{signal}+$$");
+        let mut client = pod.exec(&path(&format!("{script}&{ALL}")), V5).await;
+        let status = client.all().await.status;
+        assert_eq!(status["reason"], "NonZeroExitCode", "{status}");
+        let cause = json!({ "reason": "ExitCode", "message": code });
+        assert_eq!(status["details"]["causes"], json!([cause]));
+    }
 }
 
 /// What a client that speaks something else is told, so that it tries something else.
@@ -292,6 +348,8 @@ async fn what_is_not_there_is_told_before() {
     for (path, status, reason) in [
         (path("command=cat"), 400, "BadRequest"),
         (path("command=cat&stdin=yes"), 400, "BadRequest"),
+        // A terminal has one output.
+        (path("command=cat&stderr=true&tty=true"), 400, "BadRequest"),
         (path("command=%zz&stdin=true"), 400, "BadRequest"),
         (path("command=%f&stdin=true"), 400, "BadRequest"),
         (path("command=%ff&stdin=true"), 400, "BadRequest"),

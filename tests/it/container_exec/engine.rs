@@ -23,11 +23,14 @@ impl Engine {
         Self { server }
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        let base = self.server.http("");
+        base.trim_start_matches("http://").parse().unwrap()
+    }
+
     /// A connection of its own.
     pub(super) async fn client(&self) -> Client {
-        let base = self.server.http("");
-        let address: SocketAddr = base.trim_start_matches("http://").parse().unwrap();
-        Client::connect(address).await
+        Client::connect(self.address()).await
     }
 
     pub(super) async fn ask(&self, request: &Request) -> Response {

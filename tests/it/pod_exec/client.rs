@@ -4,17 +4,27 @@ use std::{net::SocketAddr, path::Path};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
         Message,
         client::IntoClientRequest,
-        protocol::frame::{CloseFrame, coding::CloseCode},
+        protocol::{
+            Role,
+            frame::{CloseFrame, coding::CloseCode},
+        },
     },
 };
 
-use crate::{process::Server, wire::patiently};
+use crate::{
+    http2::{self, websocket},
+    process::Server,
+    wire::patiently,
+};
 
 pub(super) const V5: &str = "v5.channel.k8s.io";
 pub(super) const V4: &str = "v4.channel.k8s.io";
@@ -56,18 +66,46 @@ impl Pod {
         let mut request = self.0.ws(path).into_client_request().unwrap();
         let fields = request.headers_mut();
         fields.insert("sec-websocket-protocol", subprotocols.parse().unwrap());
-        let io = TcpStream::connect(self.address()).await.unwrap();
+        let io: Box<dyn Io> = Box::new(TcpStream::connect(self.address()).await.unwrap());
         let opened = patiently("the handshake", client_async(request, io)).await;
         let (socket, answer) = opened.unwrap();
         let selected = answer.headers()["sec-websocket-protocol"].to_str();
         let selected = selected.unwrap().to_owned();
         Client { socket, selected }
     }
+
+    /// A connection that speaks HTTP/2 from its first byte.
+    pub(super) async fn over_http2(&self) -> http2::Client {
+        http2::Client::over(TcpStream::connect(self.address()).await.unwrap()).await
+    }
+
+    /// Opens a WebSocket with these subprotocols on a stream of HTTP/2.
+    pub(super) async fn exec_over_http2(&self, path: &str, subprotocols: &str) -> Client {
+        let connect = websocket(path).header("sec-websocket-protocol", subprotocols);
+        let (answer, stream) = self.over_http2().await.open(connect).await;
+        let selected = answer.headers()["sec-websocket-protocol"].to_str();
+        let selected = selected.unwrap().to_owned();
+        Client {
+            selected,
+            ..Self::on(stream).await
+        }
+    }
+
+    /// Takes a stream that was opened.
+    pub(super) async fn on(stream: http2::Stream) -> Client {
+        let (io, selected): (Box<dyn Io>, _) = (Box::new(stream.0), String::new());
+        let socket = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        Client { socket, selected }
+    }
 }
+
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// One exec.
 pub(super) struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Io>>,
     pub(super) selected: String,
 }
 
@@ -81,19 +119,31 @@ pub(super) struct Heard {
 
 impl Client {
     pub(super) async fn send(&mut self, bytes: &[u8]) {
-        let message = Message::binary(bytes.to_vec());
+        self.send_message(Message::binary(bytes.to_vec())).await;
+    }
+
+    pub(super) async fn send_text(&mut self, text: &str) {
+        self.send_message(Message::text(text)).await;
+    }
+
+    pub(super) async fn send_message(&mut self, message: Message) {
         let sent = patiently("room to send", self.socket.send(message)).await;
         sent.unwrap();
     }
 
-    pub(super) async fn send_text(&mut self, text: &str) {
-        let sent = patiently("room to send", self.socket.send(Message::text(text))).await;
-        sent.unwrap();
+    /// Sends these bytes as they are, whatever frames they are.
+    pub(super) async fn send_raw(&mut self, bytes: &[u8]) {
+        let sent = self.socket.get_mut().write_all(bytes);
+        patiently("room to send", sent).await.unwrap();
     }
 
-    /// Sends as much of a message as the server takes, which may close at any time.
-    pub(super) async fn send_as_it_goes(&mut self, message: Message) {
-        let _ = patiently("room to send", self.socket.send(message)).await;
+    /// Reads what a command says first: its process.
+    pub(super) async fn process(&mut self) -> String {
+        assert_eq!(self.message().await, [STDOUT]);
+        let process = String::from_utf8(self.message().await).unwrap();
+        let process = process.trim_matches(['\x01', '\n']).to_owned();
+        assert!(!is_gone(&process), "{process}");
+        process
     }
 
     /// Closes, and waits until the server has answered.
@@ -186,6 +236,7 @@ impl Client {
                         assert_eq!(message[0], STDOUT);
                         back.extend(&message[1..]);
                     }
+                    Message::Ping(_) => {}
                     other => panic!("{other:?}"),
                 }
             }
