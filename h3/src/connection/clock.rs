@@ -1,0 +1,101 @@
+//! What a connection does by the clock: it finds out who is gone, and what nobody needs.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::{Sleep, sleep};
+use tokio_quiche::{quic::QuicheConnection, quiche::Shutdown};
+
+use super::Connection;
+use crate::{app::App, code, fault::Fault, settings::Settings};
+
+pub(super) struct Clock {
+    /// Between two ticks while all goes well.
+    calm: Duration,
+    every: Duration,
+    /// Made when it is first waited for, in the runtime of the connection.
+    next: Option<Pin<Box<Sleep>>>,
+    asked: Instant,
+    idle_since: Option<Instant>,
+}
+
+impl Clock {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let calm = settings.tick();
+        Self {
+            calm,
+            every: calm,
+            next: None,
+            asked: Instant::now(),
+            idle_since: None,
+        }
+    }
+
+    /// Ticks more often from now on: there is somebody to wait for.
+    pub(super) fn hurry(&mut self) {
+        if self.every > HURRIED {
+            self.every = HURRIED;
+            self.next = None;
+        }
+    }
+
+    /// Waits for the next tick. It may be dropped and called again.
+    pub(super) async fn tick(&mut self) {
+        let every = self.every;
+        self.next
+            .get_or_insert_with(|| Box::pin(sleep(every)))
+            .as_mut()
+            .await;
+        self.next = None;
+    }
+}
+
+impl<A: App> Connection<A> {
+    pub(super) fn on_tick(&mut self, quic: &mut QuicheConnection) {
+        self.clock.every = self.clock.calm;
+        if self.clock.asked.elapsed() >= self.clock.calm {
+            self.clock.asked = Instant::now();
+            // A client that is there answers, and so is not silent for as long as its tunnels may be.
+            let _ = quic.send_ack_eliciting();
+        }
+        self.give_up_forsaken(quic);
+        if self.stop_unwanted(quic) || self.leaving.has_told() {
+            self.clock.hurry();
+        }
+        self.look_whether_idle();
+    }
+
+    fn look_whether_idle(&mut self) {
+        if !self.streams.is_empty() {
+            self.clock.idle_since = None;
+            return;
+        }
+        let since = *self.clock.idle_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.shared.settings.idle_timeout {
+            self.leaving.begin();
+        }
+    }
+
+    /// Resets what was written by somebody who left, to a client that does not read it.
+    fn give_up_forsaken(&mut self, quic: &mut QuicheConnection) {
+        for (&id, entry) in &mut self.streams {
+            if Arc::strong_count(&entry.stream) > 1 || entry.stream.has_sent() {
+                continue;
+            }
+            let since = *entry.forsaken_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > LINGER {
+                let _ = quic.stream_shutdown(id, Shutdown::Write, code::REQUEST_CANCELLED);
+                entry.stream.fail(Fault::Closed);
+                self.woken.push(id);
+            }
+        }
+    }
+}
+
+/// How long the last of what was written may wait for a client that does not read it.
+const LINGER: Duration = Duration::from_secs(10);
+/// Between two ticks while there is somebody to wait for.
+const HURRIED: Duration = Duration::from_millis(500);

@@ -1,0 +1,129 @@
+//! How a connection ends in good order: GOAWAY, what was begun, and the close (RFC 9114 5.2).
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+use tokio_quiche::{quic::QuicheConnection, quiche};
+
+use super::{Connection, close};
+use crate::{app::App, code, settings::Settings};
+
+/// What a server wants of its connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    Serve,
+    /// To end what was begun and take nothing new.
+    Leave,
+    /// To end at once.
+    Close,
+}
+
+pub(super) struct Leaving {
+    orders: watch::Receiver<Order>,
+    has_begun: bool,
+    is_closed: bool,
+    /// The first stream that is not served, once the client was told of it.
+    first_refused: Option<u64>,
+    requests: u64,
+    /// What was sent to its end, and perhaps has not arrived.
+    on_its_way: HashMap<u64, Instant>,
+}
+
+impl Leaving {
+    pub(super) fn new(orders: watch::Receiver<Order>) -> Self {
+        Self {
+            orders,
+            has_begun: false,
+            is_closed: false,
+            first_refused: None,
+            requests: 0,
+            on_its_way: HashMap::new(),
+        }
+    }
+
+    /// Waits for another order. It may be dropped and called again.
+    pub(super) async fn order(&mut self) -> Order {
+        if self.is_closed {
+            return pending().await;
+        }
+        let is_new = |order: &Order| match order {
+            Order::Serve => false,
+            Order::Leave => !self.has_begun,
+            Order::Close => true,
+        };
+        match self.orders.wait_for(is_new).await {
+            Ok(order) => *order,
+            // Without a server there is nobody to wait for.
+            Err(_) => Order::Close,
+        }
+    }
+
+    pub(super) fn obey(&mut self, order: Order, quic: &mut QuicheConnection) {
+        match order {
+            Order::Serve => {}
+            Order::Leave => self.begin(),
+            Order::Close => {
+                self.is_closed = true;
+                close(quic, code::NO_ERROR, "");
+            }
+        }
+    }
+
+    pub(super) const fn begin(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// Whether the client knows.
+    pub(super) const fn has_told(&self) -> bool {
+        self.first_refused.is_some()
+    }
+
+    /// Whether a request came behind what the client was told of.
+    pub(super) fn refuses(&self, id: u64) -> bool {
+        self.first_refused.is_some_and(|first| id >= first)
+    }
+
+    pub(super) fn on_request(&mut self, settings: &Settings) {
+        self.requests += 1;
+        if self.requests >= settings.max_requests_in_all {
+            self.begin();
+        }
+    }
+
+    pub(super) fn on_sent(&mut self, id: u64) {
+        self.on_its_way.insert(id, Instant::now());
+    }
+}
+
+impl<A: App> Connection<A> {
+    /// Tells the client that nothing new is taken, and closes when nothing is left.
+    pub(super) fn leave(&mut self, quic: &mut QuicheConnection) {
+        let (leaving, next) = (&mut self.leaving, self.seen.next());
+        // QUIC knows no stream any more whose end has arrived.
+        leaving.on_its_way.retain(|&id, since| {
+            since.elapsed() < ARRIVAL
+                && !matches!(
+                    quic.stream_capacity(id),
+                    Err(quiche::Error::InvalidStreamState(_))
+                )
+        });
+        let Some(http) = self.http.as_mut().filter(|_| leaving.has_begun) else {
+            return;
+        };
+        // Where there is no room for it now, there is later.
+        if leaving.first_refused.is_none() && http.send_goaway(quic, next).is_ok() {
+            leaving.first_refused = Some(next);
+            self.clock.hurry();
+        }
+        if leaving.has_told() && self.streams.is_empty() && leaving.on_its_way.is_empty() {
+            close(quic, code::NO_ERROR, "");
+        }
+    }
+}
+
+/// How long is waited for a client to acknowledge the last of what it was sent.
+const ARRIVAL: Duration = Duration::from_secs(3);
