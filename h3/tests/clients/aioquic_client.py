@@ -1,6 +1,8 @@
 """Asks a server of HTTP/3, by aioquic, for pages and tunnels, and says a line for each that went well.
 
-    aioquic_client.py PORT CERTIFICATE.PEM
+    aioquic_client.py site|example PORT CERTIFICATE.PEM
+
+`site` is the server of the tests, `example` is `examples/http3.rs`, which has to end when this has said `waiting`.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection, Setting
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import StreamReset
-from wsproto.connection import Connection, ConnectionType
+from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 PATIENCE = 30
@@ -107,10 +109,7 @@ async def pages(client):
 
 
 async def websocket(client):
-    version = ("sec-websocket-version", "13")
-    stream = client.request("CONNECT", "/ws", connected("websocket"), version, end=False)
-    head, _ = await client.answer(stream)
-    assert head[":status"] == "200", head
+    stream, _ = await handshake(client)
     engine = Connection(ConnectionType.CLIENT)
     messages = ["one", "two" * 30_000, b"\0\1\2", b"x" * 70_000, ""]
     for message in messages:
@@ -125,12 +124,26 @@ async def websocket(client):
                 finished = part.message_finished
         assert whole == message, (len(whole), len(message))
     client.send(stream, engine.send(CloseConnection(code=1000)))
-    code = None
-    while code is None:
+    print(f"websocket: {len(messages)} messages, closed {await close_code(client, stream, engine)}")
+
+
+async def handshake(client, *fields):
+    version = ("sec-websocket-version", "13")
+    stream = client.request("CONNECT", "/ws", connected("websocket"), version, *fields, end=False)
+    head, _ = await client.answer(stream)
+    assert head[":status"] == "200", head
+    return stream, head
+
+
+async def close_code(client, stream, engine):
+    while True:
         event = await client.next(stream)
         engine.receive_data(event.data)
-        code = next((part.code for part in engine.events() if isinstance(part, CloseConnection)), None)
-    print(f"websocket: {len(messages)} messages, closed {code}")
+        for part in engine.events():
+            if isinstance(part, CloseConnection):
+                if engine.state is not ConnectionState.CLOSED:
+                    client.send(stream, engine.send(part.response()), end=True)
+                return part.code
 
 
 async def tunnels(client):
@@ -160,17 +173,52 @@ async def tunnels(client):
     print("reset: sent")
 
 
-async def main(port, certificate):
+async def example(client):
+    head, ended = await client.answer(client.request("GET", "/"))
+    assert "alt-svc" not in head, head
+    page = client.request("GET", "/")
+    head, ended = await client.answer(page)
+    print("page:", head[":status"], (await client.content(page, ended)).decode().strip())
+
+    _, head = await handshake(client, ("sec-websocket-protocol", "v1, v2"))
+    print("subprotocol:", head["sec-websocket-protocol"])
+
+    for protocol in ["echo/2.0", "echo/1.0", "echo/3.0"]:
+        stream = client.request("CONNECT", "/multi", connected(protocol), end=False)
+        head, ended = await client.answer(stream)
+        if head[":status"] == "200":
+            client.send(stream, b"Loud", end=True)
+        content = await client.content(stream, ended)
+        print(f"{protocol}: {head[':status']} {content.decode().strip()}")
+
+
+async def drain(client):
+    """Waits until the server ends, with a WebSocket open, and says how that went."""
+    stream, _ = await handshake(client)
+    engine = Connection(ConnectionType.CLIENT)
+    print("waiting", flush=True)
+    print("goodbye:", await close_code(client, stream, engine))
+    await asyncio.wait_for(client.wait_closed(), PATIENCE)
+    print("closed:", hex(client._quic._close_event.error_code))
+
+
+async def main(what, port, certificate):
     configuration = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, server_name="localhost")
     configuration.load_verify_locations(certificate)
     connection = connect("127.0.0.1", port, configuration=configuration, create_protocol=Client)
     async with connection as client:
-        await pages(client)
+        if what == "example":
+            await example(client)
+        else:
+            await pages(client)
         settings = client.http.received_settings
         assert settings[Setting.ENABLE_CONNECT_PROTOCOL] == 1, settings
         print("settings: extended CONNECT")
         await websocket(client)
-        await tunnels(client)
+        if what == "example":
+            await drain(client)
+        else:
+            await tunnels(client)
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

@@ -13,6 +13,7 @@ async fn it_loads_a_page_and_talks_over_two_protocols() {
     let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let client = Command::new(crate_directory.join("../target/clients/venv/bin/python"))
         .arg(crate_directory.join("tests/clients/aioquic_client.py"))
+        .arg("site")
         .arg(server.address.port().to_string())
         .arg(server.chain())
         .stdin(Stdio::null())
