@@ -6,6 +6,9 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rcgen::PublicKeyData;
+use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -15,6 +18,8 @@ use tokio::{
 pub(crate) struct Example {
     pub(crate) port: u16,
     pub(crate) certificate: PathBuf,
+    /// SHA-256 of its public key, as browsers are told of it.
+    pub(crate) fingerprint: String,
     process: Child,
     said: BufReader<ChildStdout>,
     _files: TempDir,
@@ -24,6 +29,8 @@ impl Example {
     pub(crate) async fn start() -> Self {
         let files = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let public_key = made.signing_key.subject_public_key_info();
+        let fingerprint = STANDARD.encode(digest(&SHA256, &public_key));
         let [certificate, key] = ["chain.pem", "key.pem"].map(|name| files.path().join(name));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
@@ -44,6 +51,7 @@ impl Example {
         Self {
             port,
             certificate,
+            fingerprint,
             process,
             said,
             _files: files,

@@ -7,5 +7,6 @@
 )]
 
 mod aioquic;
+mod chromium;
 mod curl;
 mod example;
