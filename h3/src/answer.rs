@@ -33,6 +33,10 @@ pub(crate) fn fit<B: Body>(mut response: Response<B>, method: &Method) -> Respon
         response.headers_mut().clear();
         response.headers_mut().insert(DATE, now());
     }
+    if response.status() == StatusCode::NO_CONTENT {
+        // RFC 9110 8.6.
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     let is_bodiless = matches!(response.status().as_u16(), 204 | 304);
     if let Some(length) = response.body().size_hint().exact() {
         let says_nothing = length == 0 && *method == Method::HEAD;

@@ -14,7 +14,7 @@ use crate::{code, fault::Fault, head, stream::Inlet};
 
 /// The content of a request, read as it is asked for: what nobody asks for stays with the client.
 ///
-/// Dropped before its end, it asks the client to send no more.
+/// Dropped before its end, what comes is thrown away for a while, and then the client is asked to send no more.
 pub struct RequestBody(Option<Box<Content>>);
 
 struct Content {

@@ -25,14 +25,23 @@ pub(crate) struct Shared {
     pub(crate) peer: SocketAddr,
 }
 
-/// Serves a request stream, whose head has come.
-pub(crate) async fn serve<A: App>(
-    shared: Shared,
-    app: A,
-    fields: Vec<Header>,
-    inlet: Inlet,
-    outlet: Outlet,
-) {
+/// A request stream whose head has come.
+pub(crate) struct Asked {
+    pub(crate) fields: Vec<Header>,
+    /// There may be content, or trailers.
+    pub(crate) has_more: bool,
+    pub(crate) inlet: Inlet,
+    pub(crate) outlet: Outlet,
+}
+
+/// Serves a request stream.
+pub(crate) async fn serve<A: App>(shared: Shared, app: A, asked: Asked) {
+    let Asked {
+        fields,
+        has_more,
+        inlet,
+        outlet,
+    } = asked;
     let head = match read_head(&fields, shared.settings.max_header_size) {
         Ok(head) => head,
         Err(unfit) => return refuse(unfit, &outlet, inlet).await,
@@ -42,7 +51,7 @@ pub(crate) async fn serve<A: App>(
     let stopped = outlet.stopped();
     tokio::select! {
         biased;
-        () = exchange(&shared, app, head, outlet, inlet) => {}
+        () = exchange(&shared, app, head, has_more, outlet, inlet) => {}
         () = stopped => {}
     }
 }
@@ -84,6 +93,7 @@ async fn exchange<A: App>(
     shared: &Shared,
     app: A,
     head: Request<()>,
+    has_more: bool,
     outlet: Outlet,
     inlet: Inlet,
 ) {
@@ -99,7 +109,11 @@ async fn exchange<A: App>(
         return connect(shared, app, head, outlet, inlet).await;
     }
     let max = shared.settings.max_header_size;
-    let mut request = head.map(|()| RequestBody::new(inlet, length, max));
+    let mut request = head.map(|()| match length {
+        // A client or an origin that it goes on to sees that there is none.
+        None | Some(0) if !has_more => RequestBody::empty(),
+        _ => RequestBody::new(inlet, length, max),
+    });
     introduce(shared, request.extensions_mut());
     if let Some(response) = call(app, request).await {
         let response = answer::fit(response, &method);

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use tokio_quiche::quiche::h3::{Header, NameValue};
 use tower_upgrade::negotiate::ConnectProtocol;
@@ -30,7 +30,24 @@ pub(crate) fn request(fields: &[Header]) -> Result<Request<()>, Malformed> {
             return Err(Malformed);
         }
     }
+    join_cookies(&mut headers)?;
     pseudo.into_request(headers)
+}
+
+/// RFC 9114 4.2.1: a client may send a cookie a line, which everybody else expects in one.
+fn join_cookies(headers: &mut HeaderMap) -> Result<(), Malformed> {
+    let mut lines = headers.get_all(COOKIE).iter();
+    let Some(first) = lines.next() else {
+        return Ok(());
+    };
+    let mut all = first.as_bytes().to_vec();
+    for line in lines {
+        all.extend_from_slice(b"; ");
+        all.extend_from_slice(line.as_bytes());
+    }
+    let all = HeaderValue::try_from(all).map_err(|_| Malformed)?;
+    headers.insert(COOKIE, all);
+    Ok(())
 }
 
 /// Makes fields of trailers of their own.
@@ -157,9 +174,14 @@ impl<'a> Pseudo<'a> {
         if !path.starts_with(b"/") && !is_server {
             return Err(Malformed);
         }
+        let authority = authority.or(host).ok_or(Malformed)?;
+        // RFC 9114 4.3.1: no userinfo.
+        if authority.contains(&b'@') {
+            return Err(Malformed);
+        }
         let uri = Uri::builder()
             .scheme(scheme)
-            .authority(authority.or(host).ok_or(Malformed)?)
+            .authority(authority)
             .path_and_query(path);
         uri.build().map_err(|_| Malformed)
     }
@@ -241,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn cookies_are_one_line() {
+        let lines = [("cookie", "a=1"), ("x-a", "1"), ("cookie", "b=2; c=3")];
+        let read = reads(&[&GET[..], &lines].concat());
+        let cookies: Vec<_> = read.headers().get_all("cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; b=2; c=3"]);
+        let one = reads(&[&GET[..], &[("cookie", "a=1")]].concat());
+        assert_eq!(one.headers()["cookie"], "a=1");
+        assert!(!reads(&GET).headers().contains_key("cookie"));
+    }
+
+    #[test]
     fn a_list_is_as_large_as_its_fields_and_32_octets_for_each() {
         assert_eq!(size(&[]), 0);
         assert_eq!(size(&fields(&[("a", "bc"), ("", "")])), 35 + 32);
@@ -270,6 +303,7 @@ mod tests {
         ] {
             refuses(&[&GET[..], &[more]].concat());
         }
+        refuses(&[GET[0], GET[1], (":authority", "a@b.example"), GET[3]]);
         refuses(&[("accept", "a"), GET[0], GET[1], GET[2], GET[3]]);
         refuses(&[GET[0], GET[1], GET[2], (":path", "p")]);
         refuses(&[GET[0], GET[1], GET[2], (":path", "*")]);

@@ -21,7 +21,7 @@
 //! | the client resets the stream | reading fails (`ConnectionReset`) |
 //! | the client stops reading (STOP_SENDING) | writing fails (`BrokenPipe`) |
 //! | the connection is lost or closed | both fail (`TimedOut`, `ConnectionAborted`) |
-//! | it is dropped | what was written, and our FIN; a client that goes on for 2 s or with 64 KiB is told to stop (`H3_REQUEST_CANCELLED`) |
+//! | it is dropped | what was written, and our FIN; a client that goes on for 2 s or with 64 KiB is told to stop, one that takes nothing for 60 s is reset (both `H3_REQUEST_CANCELLED`) |
 //!
 //! (Over HTTP/2 hyper tells a reset as end of file.) It reads no more than it is asked for, and takes
 //! no more than QUIC has room for and 64 KiB.

@@ -96,7 +96,8 @@ impl Server {
     /// How many requests and tunnels a connection may have at a time: 100 if not set. More wait with
     /// the client.
     pub const fn max_requests(mut self, requests: u32) -> Self {
-        self.settings.max_requests = requests;
+        // None at all would be none ever.
+        self.settings.max_requests = if requests == 0 { 1 } else { requests };
         self
     }
 
@@ -216,7 +217,7 @@ impl Server {
                 Some(Ok(incoming)) => drop(incoming.start(Refused)),
                 // One that did not come about is the client's to try again.
                 Some(Err(_)) => {}
-                None => break,
+                None => return Err(io::Error::other("nobody listens any more")),
             }
         }
         drop(incoming);

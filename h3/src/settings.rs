@@ -35,7 +35,9 @@ impl Settings {
         let mut quic = QuicSettings::default();
         let (stream, requests) = (u64::from(self.stream_window), u64::from(self.max_requests));
         // No stream that is not read takes another's part.
-        let all = stream * (requests + UNIDIRECTIONAL);
+        let all = stream
+            .saturating_mul(requests + UNIDIRECTIONAL)
+            .min(LARGEST);
         quic.enable_dgram = false;
         quic.initial_max_data = all;
         quic.max_connection_window = all;
@@ -57,7 +59,7 @@ impl Settings {
         http.enable_extended_connect(true);
         // What is larger ends the connection, and what is between the two is answered.
         let most = self.max_header_size.saturating_mul(4);
-        http.set_max_field_section_size(u64::try_from(most).unwrap_or(u64::MAX >> 2));
+        http.set_max_field_section_size(u64::try_from(most).unwrap_or(LARGEST).min(LARGEST));
         http.set_qpack_max_table_capacity(0);
         http.set_qpack_blocked_streams(0);
         Ok(http)
@@ -72,6 +74,8 @@ impl Settings {
 
 /// Three are the control stream and those of QPACK. The rest is for what is not known yet.
 const UNIDIRECTIONAL: u64 = 8;
+/// The largest number that QUIC can write (RFC 9000 16).
+const LARGEST: u64 = (1 << 62) - 1;
 /// How long a client may take over TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What is shorter would keep a server busy with nothing.

@@ -17,9 +17,16 @@ use crate::{
 impl<A: App> Connection<A> {
     /// Looks after all streams that rang, and those for which QUIC has room again.
     pub(super) fn carry(&mut self, quic: &mut QuicheConnection) {
+        while let Ok(id) = self.rung.try_recv() {
+            self.woken.push_back(id);
+        }
         loop {
             let mut has_received = false;
-            while let Some(id) = self.woken.pop().or_else(|| quic.stream_writable_next()) {
+            // Those that wait for QUIC first, or the busiest would have all its room for themselves.
+            while let Some(id) = quic
+                .stream_writable_next()
+                .or_else(|| self.woken.pop_front())
+            {
                 has_received |= self.carry_one(quic, id);
             }
             if !has_received {
@@ -39,13 +46,16 @@ impl<A: App> Connection<A> {
         let (has_received, reader) = state
             .inbound
             .receive(http, quic, id, &mut entry.is_readable);
-        let writer = state.outbound.send(http, quic, id);
+        let (has_more, writer) = state.outbound.send(http, quic, id);
         let is_over = state.inbound.end.is_some() && state.outbound.end.is_some();
         let is_sent = state.outbound.end == Some(Ok(())) && state.outbound.reset.is_none();
         let is_unwanted = state.inbound.unwanted.is_some();
         drop(state);
         reader.wake();
         writer.wake();
+        if has_more {
+            self.woken.push_back(id);
+        }
         if is_unwanted {
             self.clock.hurry();
         }
@@ -116,7 +126,10 @@ impl Inbound {
         {
             match http.recv_body(quic, id, &mut scratch) {
                 Ok(length) => unwanted.octets += length,
-                Err(_) => {
+                Err(error) => {
+                    if let h3::Error::TransportError(quiche::Error::StreamReset(_)) = error {
+                        self.end = Some(Err(Fault::Reset));
+                    }
                     *is_readable = false;
                     break;
                 }
@@ -127,23 +140,29 @@ impl Inbound {
 }
 
 impl Outbound {
-    /// Gives QUIC what it has room for.
-    fn send(&mut self, http: &mut h3::Connection, quic: &mut QuicheConnection, id: u64) -> Woken {
+    /// Gives QUIC what it has room for, and returns whether it might have room for more.
+    fn send(
+        &mut self,
+        http: &mut h3::Connection,
+        quic: &mut QuicheConnection,
+        id: u64,
+    ) -> (bool, Woken) {
         if self.end.is_some() {
-            return Woken::default();
+            return (false, Woken::default());
         }
         let sent = match quic.stream_capacity(id) {
             Err(error) => Err(error.into()),
             Ok(_) => self.send_some(http, quic, id),
         };
         match sent {
-            Ok(()) | Err(h3::Error::Done | h3::Error::StreamBlocked) => self.woken(),
+            Ok(has_more) => (has_more, self.woken()),
+            Err(h3::Error::Done | h3::Error::StreamBlocked) => (false, self.woken()),
             Err(h3::Error::TransportError(quiche::Error::StreamStopped(_))) => {
-                self.fail(Fault::Stopped)
+                (false, self.fail(Fault::Stopped))
             }
             Err(_) => {
                 let _ = quic.stream_shutdown(id, Shutdown::Write, code::INTERNAL_ERROR);
-                self.fail(Fault::Closed)
+                (false, self.fail(Fault::Closed))
             }
         }
     }
@@ -153,29 +172,37 @@ impl Outbound {
         http: &mut h3::Connection,
         quic: &mut QuicheConnection,
         id: u64,
-    ) -> Result<(), h3::Error> {
+    ) -> Result<bool, h3::Error> {
         if let Some(code) = self.reset {
             let _ = quic.stream_shutdown(id, Shutdown::Write, code);
             self.end = Some(Ok(()));
-            return Ok(());
+            return Ok(false);
         }
         // With the last of it goes our FIN. Alone, it takes a frame of its own.
         let is_last = self.is_finished && self.trailers.is_none();
         let mut is_ended = false;
         if let Some(head) = &self.head {
             is_ended = is_last && self.data.is_empty();
-            http.send_response(quic, id, head, is_ended)?;
+            http.send_response_with_priority(quic, id, head, &IN_TURN, is_ended)?;
             self.head = None;
         }
-        while !self.data.is_empty() {
-            let sent = http.send_body(quic, id, &self.data, is_last)?;
+        if !self.data.is_empty() {
+            let (part, rest) = self.data.split_at(self.data.len().min(TURN));
+            is_ended = is_last && rest.is_empty();
+            let length = part.len();
+            let sent = http.send_body(quic, id, part, is_ended)?;
             self.data.advance(sent);
-            is_ended = is_last && self.data.is_empty();
+            if sent < length {
+                return Ok(false);
+            }
+            if !self.data.is_empty() {
+                return Ok(true);
+            }
+            // A tunnel that waits holds no memory.
+            self.data = BytesMut::new();
         }
-        // A tunnel that waits holds no memory.
-        self.data = BytesMut::new();
         if let Some(trailers) = &self.trailers {
-            http.send_additional_headers(quic, id, trailers, true, true)?;
+            http.send_additional_headers_with_priority(quic, id, trailers, &IN_TURN, true, true)?;
             (self.trailers, is_ended) = (None, true);
         } else if is_last && !is_ended {
             http.send_body(quic, id, &[], true)?;
@@ -184,10 +211,14 @@ impl Outbound {
         if is_ended {
             self.end = Some(Ok(()));
         }
-        Ok(())
+        Ok(false)
     }
 }
 
+/// All streams alike, a piece of each (RFC 9218 4.2).
+const IN_TURN: h3::Priority = h3::Priority::new(3, true);
+/// How much one is sent of before the next.
+const TURN: usize = 16 << 10;
 /// How much is received at a time, where it is there.
 const MOST: usize = 32 << 10;
 /// For how much there is always room.

@@ -42,6 +42,10 @@ impl Clock {
         }
     }
 
+    pub(super) const fn is_idle_since(&mut self, since: Option<Instant>) {
+        self.idle_since = since;
+    }
+
     /// Waits for the next tick. It may be dropped and called again.
     pub(super) async fn tick(&mut self) {
         let every = self.every;
@@ -62,7 +66,7 @@ impl<A: App> Connection<A> {
             let _ = quic.send_ack_eliciting();
         }
         self.give_up_forsaken(quic);
-        if self.stop_unwanted(quic) || self.leaving.has_told() {
+        if self.stop_unwanted(quic) || self.leaving.has_begun() {
             self.clock.hurry();
         }
         self.look_whether_idle();
@@ -70,8 +74,7 @@ impl<A: App> Connection<A> {
 
     fn look_whether_idle(&mut self) {
         if !self.streams.is_empty() {
-            self.clock.idle_since = None;
-            return;
+            return self.clock.is_idle_since(None);
         }
         let since = *self.clock.idle_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= self.shared.settings.idle_timeout {
@@ -82,20 +85,26 @@ impl<A: App> Connection<A> {
     /// Resets what was written by somebody who left, to a client that does not read it.
     fn give_up_forsaken(&mut self, quic: &mut QuicheConnection) {
         for (&id, entry) in &mut self.streams {
-            if Arc::strong_count(&entry.stream) > 1 || entry.stream.has_sent() {
-                continue;
-            }
-            let since = *entry.forsaken_since.get_or_insert_with(Instant::now);
-            if since.elapsed() > LINGER {
-                let _ = quic.stream_shutdown(id, Shutdown::Write, code::REQUEST_CANCELLED);
-                entry.stream.fail(Fault::Closed);
-                self.woken.push(id);
+            let left = match entry.stream.unsent() {
+                Some(left) if Arc::strong_count(&entry.stream) == 1 => left,
+                _ => continue,
+            };
+            match entry.forsaken {
+                Some((since, before)) if before == left => {
+                    if since.elapsed() < LINGER {
+                        continue;
+                    }
+                    let _ = quic.stream_shutdown(id, Shutdown::Write, code::REQUEST_CANCELLED);
+                    entry.stream.fail(Fault::Closed);
+                    self.woken.push_back(id);
+                }
+                _ => entry.forsaken = Some((Instant::now(), left)),
             }
         }
     }
 }
 
-/// How long the last of what was written may wait for a client that does not read it.
-const LINGER: Duration = Duration::from_secs(10);
+/// How long the last of what was written may wait for a client that reads none of it.
+const LINGER: Duration = Duration::from_secs(60);
 /// Between two ticks while there is somebody to wait for.
-const HURRIED: Duration = Duration::from_millis(500);
+const HURRIED: Duration = Duration::from_millis(300);

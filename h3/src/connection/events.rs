@@ -13,7 +13,8 @@ use tokio_quiche::{
 use super::{Connection, Entry, close};
 use crate::{
     app::App,
-    code, exchange,
+    code,
+    exchange::{self, Asked},
     fault::Fault,
     stream::{Inlet, Outlet, Stream},
 };
@@ -23,8 +24,14 @@ impl<A: App> Connection<A> {
     pub(super) fn listen(&mut self, quic: &mut QuicheConnection) {
         // On an error quiche closes the connection, which is seen there.
         while let Some(Ok((id, event))) = self.http.as_mut().map(|http| http.poll(quic)) {
+            if !is_of_a_request(id) {
+                // One that the client opened for something else, and reset.
+                continue;
+            }
             match event {
-                Event::Headers { list, .. } => self.on_headers(quic, id, list),
+                Event::Headers { list, more_frames } => {
+                    self.on_headers(quic, id, list, more_frames);
+                }
                 Event::Data => self.on_data(quic, id),
                 Event::Finished => self.on_end(quic, id, Ok(())),
                 Event::Reset(_) => self.on_end(quic, id, Err(Fault::Reset)),
@@ -34,7 +41,24 @@ impl<A: App> Connection<A> {
         }
     }
 
-    fn on_headers(&mut self, quic: &mut QuicheConnection, id: u64, list: Vec<Header>) {
+    /// Has those streams looked after whose answer may not be wanted any more.
+    ///
+    /// quiche lists a stream that was stopped as writable only if it was not, so its counter has to tell.
+    pub(super) fn hear_stops(&mut self, quic: &QuicheConnection) {
+        let heard = quic.stats().stopped_stream_count_remote;
+        if heard != self.stops_heard {
+            self.stops_heard = heard;
+            self.woken.extend(self.streams.keys());
+        }
+    }
+
+    fn on_headers(
+        &mut self,
+        quic: &mut QuicheConnection,
+        id: u64,
+        list: Vec<Header>,
+        has_more: bool,
+    ) {
         match self.streams.get_mut(&id) {
             // RFC 9114 4.4: a tunnel has nothing but DATA; 4.1: trailers come once.
             Some(entry) if entry.is_tunnel || entry.has_trailers => {
@@ -52,12 +76,13 @@ impl<A: App> Connection<A> {
             None if self.leaving.refuses(id) => {
                 let _ = quic.stream_shutdown(id, Shutdown::Read, code::REQUEST_REJECTED);
                 let _ = quic.stream_shutdown(id, Shutdown::Write, code::REQUEST_REJECTED);
+                self.leaving.on_sent(id);
             }
-            None => self.on_request(id, list),
+            None => self.on_request(id, list, has_more),
         }
     }
 
-    fn on_request(&mut self, id: u64, list: Vec<Header>) {
+    fn on_request(&mut self, id: u64, list: Vec<Header>, has_more: bool) {
         self.leaving.on_request(&self.shared.settings);
         let stream = Stream::new(id, self.bell.clone());
         let entry = Entry {
@@ -65,23 +90,26 @@ impl<A: App> Connection<A> {
             is_tunnel: list.iter().any(is_connect),
             is_readable: false,
             has_trailers: false,
-            forsaken_since: None,
+            forsaken: None,
         };
         self.streams.insert(id, entry);
-        let (inlet, outlet) = (Inlet::new(Arc::clone(&stream)), Outlet::new(stream));
-        tokio::spawn(exchange::serve(
-            self.shared.clone(),
-            self.app.clone(),
-            list,
-            inlet,
-            outlet,
-        ));
+        // The client may already want no answer.
+        self.woken.push_back(id);
+        self.clock.is_idle_since(None);
+        let asked = Asked {
+            fields: list,
+            has_more,
+            inlet: Inlet::new(Arc::clone(&stream)),
+            outlet: Outlet::new(stream),
+        };
+        let (shared, app) = (self.shared.clone(), self.app.clone());
+        tokio::spawn(exchange::serve(shared, app, asked));
     }
 
     fn on_data(&mut self, quic: &mut QuicheConnection, id: u64) {
         if let Some(entry) = self.streams.get_mut(&id) {
             entry.is_readable = true;
-            self.woken.push(id);
+            self.woken.push_back(id);
             if entry.has_trailers {
                 close(quic, code::FRAME_UNEXPECTED, "DATA behind trailers");
             }
@@ -101,9 +129,14 @@ impl<A: App> Connection<A> {
         let woken = state.inbound.woken();
         drop(state);
         // It may be at its end with this.
-        self.woken.push(id);
+        self.woken.push_back(id);
         woken.wake();
     }
+}
+
+/// Both ways, and the client's (RFC 9000 2.1).
+const fn is_of_a_request(id: u64) -> bool {
+    id.is_multiple_of(4)
 }
 
 fn is_connect(field: &Header) -> bool {

@@ -24,10 +24,10 @@ pub(crate) enum Order {
 
 pub(super) struct Leaving {
     orders: watch::Receiver<Order>,
-    has_begun: bool,
+    begun: Option<Instant>,
     is_closed: bool,
-    /// The first stream that is not served, once the client was told of it.
-    first_refused: Option<u64>,
+    /// The first stream that is not served, once the client was told of it, and when it was.
+    told: Option<(u64, Instant)>,
     requests: u64,
     /// What was sent to its end, and perhaps has not arrived.
     on_its_way: HashMap<u64, Instant>,
@@ -37,9 +37,9 @@ impl Leaving {
     pub(super) fn new(orders: watch::Receiver<Order>) -> Self {
         Self {
             orders,
-            has_begun: false,
+            begun: None,
             is_closed: false,
-            first_refused: None,
+            told: None,
             requests: 0,
             on_its_way: HashMap::new(),
         }
@@ -52,7 +52,7 @@ impl Leaving {
         }
         let is_new = |order: &Order| match order {
             Order::Serve => false,
-            Order::Leave => !self.has_begun,
+            Order::Leave => self.begun.is_none(),
             Order::Close => true,
         };
         match self.orders.wait_for(is_new).await {
@@ -73,18 +73,17 @@ impl Leaving {
         }
     }
 
-    pub(super) const fn begin(&mut self) {
-        self.has_begun = true;
+    pub(super) fn begin(&mut self) {
+        self.begun.get_or_insert_with(Instant::now);
     }
 
-    /// Whether the client knows.
-    pub(super) const fn has_told(&self) -> bool {
-        self.first_refused.is_some()
+    pub(super) const fn has_begun(&self) -> bool {
+        self.begun.is_some()
     }
 
     /// Whether a request came behind what the client was told of.
     pub(super) fn refuses(&self, id: u64) -> bool {
-        self.first_refused.is_some_and(|first| id >= first)
+        self.told.is_some_and(|(first, _)| id >= first)
     }
 
     pub(super) fn on_request(&mut self, settings: &Settings) {
@@ -111,15 +110,23 @@ impl<A: App> Connection<A> {
                     Err(quiche::Error::InvalidStreamState(_))
                 )
         });
-        let Some(http) = self.http.as_mut().filter(|_| leaving.has_begun) else {
+        let (Some(http), Some(begun)) = (&mut self.http, leaving.begun) else {
             return;
         };
-        // Where there is no room for it now, there is later.
-        if leaving.first_refused.is_none() && http.send_goaway(quic, next).is_ok() {
-            leaving.first_refused = Some(next);
-            self.clock.hurry();
-        }
-        if leaving.has_told() && self.streams.is_empty() && leaving.on_its_way.is_empty() {
+        self.clock.hurry();
+        let Some((_, told)) = leaving.told else {
+            if http.send_goaway(quic, next).is_ok() {
+                leaving.told = Some((next, Instant::now()));
+            } else if begun.elapsed() >= ARRIVAL {
+                // A client that has no room for it is told so.
+                close(quic, code::EXCESSIVE_LOAD, "no room for GOAWAY");
+            }
+            return;
+        };
+        let is_done = self.streams.is_empty() && leaving.on_its_way.is_empty();
+        // What was asked before one that has come may have been lost, and come yet.
+        let patience = if self.seen.is_whole() { WORD } else { ARRIVAL };
+        if is_done && told.elapsed() >= patience {
             close(quic, code::NO_ERROR, "");
         }
     }
@@ -127,3 +134,5 @@ impl<A: App> Connection<A> {
 
 /// How long is waited for a client to acknowledge the last of what it was sent.
 const ARRIVAL: Duration = Duration::from_secs(3);
+/// How long a client has at least to hear that nothing new is taken, before the connection is closed.
+const WORD: Duration = Duration::from_millis(300);

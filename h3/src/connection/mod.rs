@@ -11,7 +11,12 @@ mod refused;
 mod seen;
 mod unwanted;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
 
 use tokio::sync::{mpsc, watch};
 use tokio_quiche::{
@@ -42,11 +47,12 @@ pub(crate) struct Connection<A> {
     /// The ids of streams that rang.
     bell: mpsc::UnboundedSender<u64>,
     rung: mpsc::UnboundedReceiver<u64>,
-    /// Those that are to be looked after next.
-    woken: Vec<u64>,
+    /// Those that are to be looked after, in turn.
+    woken: VecDeque<u64>,
     leaving: Leaving,
-    /// How many clients' halves were stopped.
+    /// How many of the client's halves were stopped, and how many of ours.
     stopped: u32,
+    stops_heard: u64,
     clock: Clock,
     _live: Token,
 }
@@ -60,8 +66,8 @@ struct Entry {
     is_readable: bool,
     /// There is nothing to come but the end.
     has_trailers: bool,
-    /// Since when nobody but us knows of it.
-    forsaken_since: Option<Instant>,
+    /// Since when nobody but us knows of it and the client has taken none of what is left.
+    forsaken: Option<(Instant, usize)>,
 }
 
 impl<A: App> Connection<A> {
@@ -81,9 +87,10 @@ impl<A: App> Connection<A> {
             seen: Seen::default(),
             bell,
             rung,
-            woken: Vec::new(),
+            woken: VecDeque::new(),
             leaving: Leaving::new(orders),
             stopped: 0,
+            stops_heard: 0,
             clock: Clock::new(&settings),
             _live: live,
         }
@@ -142,18 +149,16 @@ impl<A: App> ApplicationOverQuic for Connection<A> {
             order = self.leaving.order() => self.leaving.obey(order, quic),
             // There is a bell of our own, so it is never the last.
             Some(id) = self.rung.recv() => {
-                self.woken.push(id);
+                self.woken.push_back(id);
             }
             () = self.clock.tick() => self.on_tick(quic),
-        }
-        while let Ok(id) = self.rung.try_recv() {
-            self.woken.push(id);
         }
         Ok(())
     }
 
     fn process_reads(&mut self, quic: &mut QuicheConnection) -> QuicResult<()> {
         self.listen(quic);
+        self.hear_stops(quic);
         self.bury(quic);
         Ok(())
     }

@@ -16,6 +16,11 @@ impl Seen {
         self.next
     }
 
+    /// Whether all before the next have come.
+    pub(super) fn is_whole(&self) -> bool {
+        self.skipped.is_empty()
+    }
+
     /// Remembers a stream, and returns whether it is new.
     pub(super) fn insert(&mut self, id: u64) -> bool {
         if id < self.next {
@@ -43,7 +48,7 @@ mod tests {
             assert!(seen.insert(id), "{id}");
         }
         assert_eq!(seen.next(), 20);
-        assert!(seen.skipped.is_empty());
+        assert!(seen.is_whole());
         for id in [0, 4, 8, 12, 16] {
             assert!(!seen.insert(id), "{id}");
         }

@@ -25,7 +25,7 @@ impl<A: App> Connection<A> {
             }
             if inbound.stop(quic, id) {
                 self.stopped += 1;
-                self.woken.push(id);
+                self.woken.push_back(id);
             } else {
                 has_others = true;
             }

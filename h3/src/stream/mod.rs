@@ -99,9 +99,10 @@ impl Stream {
         }
     }
 
-    /// Whether our half has ended.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.lock().outbound.end.is_some()
+    /// How much is left of our half, or `None` if it has ended.
+    pub(crate) fn unsent(&self) -> Option<usize> {
+        let outbound = &self.lock().outbound;
+        outbound.end.is_none().then(|| outbound.data.len())
     }
 
     /// Ends both halves with a fault, as far as they have not ended.

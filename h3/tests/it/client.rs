@@ -31,8 +31,23 @@ impl Client {
 
     /// Connects, and says nothing.
     pub(crate) async fn bare(server: &Site) -> Self {
+        Self::by(server, config(server)).await
+    }
+
+    /// Connects as `connect` does, and has room for so much on each stream.
+    pub(crate) async fn with_window(server: &Site, window: u32) -> Self {
+        let mut transport = TransportConfig::default();
+        transport.stream_receive_window(VarInt::from_u32(window));
+        let mut config = config(server);
+        config.transport_config(Arc::new(transport));
+        let mut client = Self::by(server, config).await;
+        client.control.write_all(&[0, 4, 0]).await.unwrap();
+        client
+    }
+
+    async fn by(server: &Site, config: ClientConfig) -> Self {
         let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        endpoint.set_default_client_config(config(server));
+        endpoint.set_default_client_config(config);
         let connecting = endpoint.connect(server.address, "localhost").unwrap();
         let connection = soon(connecting).await.unwrap();
         let control = connection.open_uni().await.unwrap();

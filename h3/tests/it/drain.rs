@@ -119,3 +119,43 @@ async fn a_server_that_is_dropped_closes_its_connections() {
     assert_eq!(client.close_code().await, 0x100);
     until(|| limit.live() == 0).await;
 }
+
+#[tokio::test]
+async fn a_connection_with_nothing_on_it_is_told_before_it_is_closed() {
+    for round in 0..10 {
+        let mut server = start();
+        let client = Client::connect(&server).await;
+        let mut control = client.server_control().await;
+        assert_eq!(control.next().await.unwrap(), Some(wire::SETTINGS));
+        control.payload().await;
+        client.get("/").await.answer().await;
+        server.stop();
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
+        // Sent before it has heard: served, or rejected so that it can go elsewhere.
+        let mut late = client.request(&head("POST", "/length")).await;
+        late.finish();
+        match late.next().await {
+            Ok(kind) => assert_eq!(kind, Some(wire::HEADERS)),
+            Err(error) => assert!(
+                matches!(&error, quinn::ReadError::Reset(code) if code.into_inner() == 0x10b),
+                "{error}"
+            ),
+        }
+        assert_eq!(control.next().await.unwrap(), Some(wire::GOAWAY));
+        assert_eq!(client.close_code().await, 0x100);
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_room_for_goaway_is_closed_all_the_same() {
+    let server = start_with(Duration::ZERO, |s| s.max_requests_in_all(1));
+    let mut control = Client::connect(&server).await.server_control().await;
+    control.next().await.unwrap();
+    let settings = control.payload().await.len() as u32;
+    // The stream's type, the frame's head, and the settings.
+    let client = Client::with_window(&server, settings + 3).await;
+    client.get("/").await;
+    assert_eq!(client.close_code().await, 0x107);
+}

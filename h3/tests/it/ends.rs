@@ -135,3 +135,17 @@ async fn whoever_speaks_another_protocol_does_not_get_in() {
         .unwrap();
     assert!(soon(connecting).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_connection_that_is_used_now_and_then_is_not_idle() {
+    let idle = Duration::from_secs(1);
+    let server = start_with(Duration::ZERO, |s| {
+        s.idle_timeout(idle).lost_after(3 * idle)
+    });
+    let client = Client::connect(&server).await;
+    // None of them is there when the clock looks.
+    for _ in 0..40 {
+        assert_eq!(client.get("/").await.answer().await.status, "200");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -172,6 +172,36 @@ async fn streams_of_unknown_types_are_not_wanted_and_do_no_harm() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_reset_before_its_type_does_no_harm() {
+    let server = start();
+    let client = Client::connect(&server).await;
+    for _ in 0..20 {
+        let mut stream = soon(client.connection.open_uni()).await.unwrap();
+        stream.reset(crate::client::CANCELLED).unwrap();
+        assert_eq!(client.get("/").await.answer().await.status, "200");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_wants_is_not_waited_for() {
+    let server = start();
+    let client = Client::connect(&server).await;
+    // It says so before it asks.
+    let mut stream = client.open().await;
+    stream.recv.stop(crate::client::CANCELLED).unwrap();
+    assert_eq!(client.get("/").await.answer().await.status, "200");
+    let offer = [&head("CONNECT", "/slow")[..], &[(":protocol", "echo/1.0")]].concat();
+    let offer = frame(wire::HEADERS, &wire::encode(&offer));
+    stream.send.write_all(&offer).await.unwrap();
+    // And after it has asked.
+    let mut other = client.offer("/slow", "echo/1.0").await;
+    until(|| server.limit.live() > 0).await;
+    other.recv.stop(crate::client::CANCELLED).unwrap();
+    until(|| server.limit.live() == 0).await;
+    assert_eq!(client.get("/").await.answer().await.status, "200");
+}
+
+#[tokio::test]
 async fn random_octets_end_in_an_answer_or_an_error() {
     let server = start();
     let mut state = 7u32;

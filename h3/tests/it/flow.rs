@@ -114,3 +114,26 @@ async fn what_was_written_goes_out_though_its_writer_now_reads() {
     }
     assert_eq!(stream.read_exact(sent).await, vec![5; sent]);
 }
+
+#[tokio::test]
+async fn who_takes_most_leaves_room_for_others() {
+    let server = start();
+    let client = Client::connect(&server).await;
+    let mut floods = Vec::new();
+    for _ in 0..20 {
+        // Each is opened while those before it take all that they can get.
+        let mut flood = client.tunnel("/flood", "echo/1.0").await;
+        floods.push(tokio::spawn(async move {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(1..) = flood.read(&mut buffer).await {}
+        }));
+    }
+    for _ in 0..20 {
+        let answer = soon(async { client.get("/").await.answer().await });
+        assert_eq!(answer.await.status, "200");
+    }
+    for flood in floods {
+        assert!(!flood.is_finished());
+        flood.abort();
+    }
+}

@@ -21,7 +21,7 @@ async fn a_get_is_answered_with_its_content_and_who_asked() {
     assert_eq!(stream.answer().await.status, "200");
     let peer = String::from_utf8(stream.read_to_end().await.unwrap()).unwrap();
     assert!(
-        peer.starts_with("127.0.0.1:") && peer.ends_with("HTTP/3.0"),
+        peer.starts_with("127.0.0.1:") && peer.ends_with("HTTP/3.0 Some(0)"),
         "{peer}"
     );
     assert_eq!(client.get("/nowhere").await.answer().await.status, "404");

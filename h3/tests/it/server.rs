@@ -207,7 +207,8 @@ async fn proxy(
 
 async fn peer(request: Request) -> String {
     let peer = request.extensions().get::<PeerAddress>().unwrap();
-    format!("{} {:?}", peer.0, request.version())
+    let body = http_body::Body::size_hint(request.body()).exact();
+    format!("{} {:?} {body:?}", peer.0, request.version())
 }
 
 fn failing() -> impl futures_util::Stream<Item = io::Result<&'static str>> {
