@@ -1,27 +1,20 @@
 //! The channels, over a WebSocket.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
-use axum::body::Bytes;
+use axum::{Error, body::Bytes};
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncWriteExt, copy},
+    io::AsyncWriteExt,
     process::ChildStdin,
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        error::ProtocolError,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
-use tower_upgrade::Upgraded;
+use tokio_tungstenite::tungstenite;
+use tower_upgrade::ws::{CloseFrame, Heartbeat, Message, WebSocket, WebSocketUpgrade, close_code};
 
 use crate::{
     asked::Asked,
@@ -40,16 +33,16 @@ const CLOSE: u8 = 255;
 
 /// The longest message.
 const MAX_MESSAGE: usize = 1 << 20;
-/// How often a client is pinged, and how long it may be silent: as `kubectl` itself has it.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-const SILENCE: Duration = Duration::from_secs(60);
-/// How long a client may take to read the last of it and answer the close, or a command to end behind it.
+/// How often a client is pinged, and half of how long it may be silent: as `kubectl` itself has it.
+const PING: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long a client may take to make room for the status, or a command to end when its client has closed.
 const LINGER: Duration = Duration::from_secs(10);
 /// How long what came before a connection was lost is still read.
 const MOMENT: Duration = Duration::from_secs(1);
 
-type Sink = SplitSink<WebSocketStream<Upgraded>, Message>;
-type Messages = SplitStream<WebSocketStream<Upgraded>>;
+type Sink = SplitSink<WebSocket, Message>;
+type Messages = SplitStream<WebSocket>;
 
 /// Why all ends.
 enum Over {
@@ -59,20 +52,29 @@ enum Over {
     Closed,
     /// The client is not there.
     Gone,
-    /// It broke the protocol.
-    Broken(CloseCode, &'static str),
+    /// It broke the protocol of WebSocket, or was given up.
+    Failed(Error),
+    /// It broke that of the channels.
+    Broken(&'static str),
+}
+
+pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(32 << 10)
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
+        .heartbeat(Heartbeat::every(SILENCE))
 }
 
 /// Connects a client and a command, until one of them has ended.
-pub(crate) async fn serve(io: Upgraded, asked: Asked, allow_sh: bool) {
-    let has_close = io.subprotocol() == Some(V5);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(bounds())).await;
-    let (mut sink, mut messages) = socket.split();
+pub(crate) async fn serve(socket: WebSocket, asked: Asked, allow_sh: bool) {
+    let has_close = socket.protocol().is_some_and(|name| name == V5);
     let mut command = match asked.start(allow_sh) {
         Ok(command) => command,
-        Err(forbidden) => return drop(part(sink, messages, Over::Ended(forbidden)).await),
+        Err(forbidden) => return drop(part(socket, Over::Ended(forbidden)).await),
     };
     let stdin = command.stdin();
+    let (mut sink, mut messages) = socket.split();
     let over = tokio::select! {
         over = output(&mut sink, &mut command, &asked) => over,
         over = input(&mut messages, stdin, has_close) => over,
@@ -85,40 +87,35 @@ pub(crate) async fn serve(io: Upgraded, asked: Asked, allow_sh: bool) {
         }
         command.kill().await;
     };
+    let Ok(socket) = sink.reunite(messages) else {
+        return end.await;
+    };
     // The connection has the permit, which is given back when the command is gone too.
-    let (_io, ()) = tokio::join!(part(sink, messages, over), end);
-}
-
-fn bounds() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(32 << 10)
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
+    let (_socket, ()) = tokio::join!(part(socket, over), end);
 }
 
 /// Feeds the command, until the client is gone or makes no sense.
 async fn input(messages: &mut Messages, mut stdin: Option<ChildStdin>, has_close: bool) -> Over {
     let mut over = Over::Gone;
-    while let Ok(Some(message)) = timeout(SILENCE, messages.next()).await {
+    while let Some(message) = messages.next().await {
         let message = match message {
             Ok(Message::Binary(message)) => message,
             // Python's client sends text as text.
             Ok(Message::Text(message)) => message.into(),
             Ok(Message::Close(_)) => {
-                // And on to the end, for the engine answers a close when it is asked for more.
+                // And on to the end, for the answer may have to wait for room.
                 (stdin, over) = (None, Over::Closed);
                 continue;
             }
             Ok(_) => continue,
-            Err(error) => return broken(&error).unwrap_or(over),
+            Err(_) if matches!(over, Over::Closed) => return over,
+            Err(error) => return Over::Failed(error),
         };
         match *message {
             [STDIN, ref data @ ..] => feed(&mut stdin, data).await,
             [CLOSE, STDIN] if has_close => stdin = None,
             [CLOSE, STDOUT..=RESIZE] if has_close => {}
-            [CLOSE, ..] if has_close => {
-                return Over::Broken(CloseCode::Protocol, "no channel to close");
-            }
+            [CLOSE, ..] if has_close => return Over::Broken("no channel to close"),
             _ => {}
         }
     }
@@ -134,21 +131,10 @@ async fn feed(stdin: &mut Option<ChildStdin>, data: &[u8]) {
     }
 }
 
-/// Says what the client did wrong, if it did (RFC 6455 7.4.1).
-fn broken(error: &Error) -> Option<Over> {
-    let (code, why) = match error {
-        Error::Capacity(_) => (CloseCode::Size, "a message is longer than 1 MiB"),
-        Error::Utf8(_) => (CloseCode::Invalid, "text is not UTF-8"),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
-        Error::Protocol(_) => (CloseCode::Protocol, "a frame makes no sense"),
-        _ => return None,
-    };
-    Some(Over::Broken(code, why))
-}
-
 /// Sends all there is, until the command has ended or the client is gone.
 async fn output(sink: &mut Sink, command: &mut Running, asked: &Asked) -> Over {
-    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    // The socket's own needs somebody who reads, and the command may take no more input.
+    let mut heartbeat = interval_at(Instant::now() + PING, PING);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let first = match (asked.stdout, asked.stderr) {
         (true, _) => STDOUT,
@@ -158,8 +144,9 @@ async fn output(sink: &mut Sink, command: &mut Running, asked: &Asked) -> Over {
     let mut message = Some(on(first, &[]));
     loop {
         if let Some(message) = message.take() {
-            // Other errors tell that the client has closed.
-            if let Err(Error::Io(_)) = sink.send(message).await {
+            let sent = sink.send(message).await;
+            // Other errors tell that the client has closed, or is told what it did.
+            if sent.is_err_and(|error| is_lost(&error)) {
                 // Who reads from it learns that too, unless it waits for the command to take more input.
                 let finished = timeout(MOMENT, command.finish()).await;
                 return finished.map_or(Over::Gone, Over::Ended);
@@ -177,36 +164,34 @@ async fn output(sink: &mut Sink, command: &mut Running, asked: &Asked) -> Over {
     }
 }
 
+fn is_lost(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    matches!(source, Some(tungstenite::Error::Io(_)))
+}
+
 fn on(channel: u8, data: &[u8]) -> Message {
     Message::binary([&[channel], data].concat())
 }
 
 /// Tells the client how it ended, and ends the connection so that it can read that.
-async fn part(sink: Sink, messages: Messages, over: Over) -> Option<Upgraded> {
-    timeout(LINGER, say_goodbye(sink, messages, over))
-        .await
-        .ok()?
-}
-
-async fn say_goodbye(mut sink: Sink, mut messages: Messages, over: Over) -> Option<Upgraded> {
+async fn part(mut socket: WebSocket, over: Over) -> WebSocket {
     let (code, why) = match over {
-        Over::Gone | Over::Closed => (None, ""),
-        Over::Ended(status) => {
-            let _ = sink.send(on(STATUS, status.to_string().as_bytes())).await;
-            (Some(CloseCode::Normal), "")
+        Over::Gone => return socket,
+        Over::Failed(error) => {
+            socket.fail(&error).await;
+            return socket;
         }
-        Over::Broken(code, why) => (Some(code), why),
+        Over::Ended(status) => {
+            let status = on(STATUS, status.to_string().as_bytes());
+            if timeout(LINGER, socket.feed(status)).await.is_err() {
+                return socket;
+            }
+            (close_code::NORMAL, "")
+        }
+        Over::Closed => (close_code::NORMAL, ""),
+        Over::Broken(why) => (close_code::PROTOCOL, why),
     };
-    if let Some(code) = code {
-        let reason = why.into();
-        let close = Message::Close(Some(CloseFrame { code, reason }));
-        let _ = sink.send(close).await;
-        // Its answer, if the engine still reads.
-        while let Some(Ok(_)) = messages.next().await {}
-    }
-    let mut io = sink.reunite(messages).ok()?.into_inner();
-    let _ = io.shutdown().await;
-    // Closed with bytes unread, the connection would be reset, and the last of the output lost.
-    let _ = copy(&mut io, &mut tokio::io::sink()).await;
-    Some(io)
+    let reason = why.into();
+    socket.close_with(CloseFrame { code, reason }).await;
+    socket
 }

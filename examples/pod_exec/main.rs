@@ -42,11 +42,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tower_upgrade::{Limit, OnUpgrade, Policy, UpgradeLayer, WebSocket};
+use tower_upgrade::{Limit, Policy, UpgradeLayer, WebSocket, ws::WebSocketUpgrade};
 
 use self::{
     asked::Asked,
-    channels::{V4, V5},
+    channels::{V4, V5, bounded},
 };
 
 #[tokio::main]
@@ -80,7 +80,7 @@ fn app(allow_sh: bool) -> Router {
 }
 
 fn exec(
-    upgrade: OnUpgrade,
+    upgrade: WebSocketUpgrade,
     Path((namespace, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     allow_sh: bool,
@@ -95,7 +95,7 @@ fn exec(
         let why = "you must specify at least 1 of stdin, stdout, stderr";
         return refuse(StatusCode::BAD_REQUEST, "BadRequest", why);
     }
-    upgrade.accept(move |io| channels::serve(io, asked, allow_sh))
+    bounded(upgrade).on_upgrade(move |socket| channels::serve(socket, asked, allow_sh))
 }
 
 fn refuse(status: StatusCode, reason: &str, message: &str) -> Response {

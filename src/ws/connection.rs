@@ -2,7 +2,7 @@
 
 use std::{
     pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use ::axum::Error;
@@ -21,8 +21,9 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    failing::told_of,
     heartbeat::{Beat, Clock, DeadPeer, Heartbeat, PAYLOAD},
-    message::Message,
+    message::{self, Message},
     parting::Parting,
     wire::Wire,
 };
@@ -91,9 +92,9 @@ impl Connection {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        // A peer that is never waited for is told goodbye too.
+        // A peer that is never waited for is told goodbye too. The heartbeat waits until all was read.
         if self.is_to_leave() || self.has_unsent {
-            if let Err(error) = self.idle(cx) {
+            if let Err(error) = self.say_goodbye(cx).and_then(|()| self.send_unsent()) {
                 return self.end(Some(error));
             }
         }
@@ -113,7 +114,11 @@ impl Connection {
                         return Poll::Ready(Some(Ok(message)));
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return self.end(Some(Error::new(error))),
+                Poll::Ready(Some(Err(error))) => {
+                    let error = Error::new(error);
+                    self.fail(&error);
+                    return self.end(Some(error));
+                }
                 Poll::Ready(None) => return self.end(None),
             }
         }
@@ -135,6 +140,45 @@ impl Connection {
     fn end(&mut self, why: Option<Error>) -> Poll<Option<Result<Message, Error>>> {
         self.has_ended = true;
         Poll::Ready(why.map(Err))
+    }
+
+    /// Tells a peer that broke the protocol, as far as there is room for it now (RFC 6455 7.1.7).
+    fn fail(&mut self, error: &Error) {
+        if let Some(frame) = told_of(error) {
+            if matches!(self.has_room(), Ok(true)) {
+                self.close(frame);
+            }
+        }
+    }
+
+    /// Sends a close, unless one was sent, and all that is to be written before it.
+    pub(super) fn poll_tell(
+        &mut self,
+        frame: &mut Option<message::CloseFrame>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        loop {
+            ready!(self.poll_sink(cx, |sink, cx| sink.poll_flush(cx)))?;
+            match frame.take() {
+                Some(frame) => self.close(frame),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// What fails here is that one was sent, or fails what is written next.
+    fn close(&mut self, frame: message::CloseFrame) {
+        let _ = self.queue(Message::Close(Some(frame)).into_engine());
+    }
+
+    /// Lets the rest of what arrives be no messages any more.
+    pub(super) fn hear_no_more(&mut self) {
+        self.has_ended = true;
+        self.wire().pause(false);
+    }
+
+    pub(super) fn wire(&mut self) -> &mut Wire {
+        self.stream.get_mut()
     }
 
     /// Polls the engine's sink, and remembers who waits for it.
@@ -208,8 +252,7 @@ impl Connection {
                 self.is_leaving = true;
             }
         }
-        // The engine tries but once to find room for a close, so there must be some.
-        if !self.is_leaving || self.is_bounded() && self.poll_send()?.is_pending() {
+        if !self.is_leaving || !self.has_room()? {
             return Ok(());
         }
         self.is_leaving = false;
@@ -222,8 +265,10 @@ impl Connection {
         Ok(())
     }
 
-    fn is_bounded(&self) -> bool {
-        self.stream.get_config().max_write_buffer_size < usize::MAX
+    /// Whether a close can be queued: the engine tries but once to find room for it.
+    fn has_room(&mut self) -> Result<bool, Error> {
+        let is_bounded = self.stream.get_config().max_write_buffer_size < usize::MAX;
+        Ok(!is_bounded || self.poll_send()?.is_ready())
     }
 
     fn beat(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
@@ -309,7 +354,7 @@ mod tests {
     use crate::{
         Drain, OnUpgrade, Pending, Policy, Protocol, Upgrade, Upgraded,
         lifetime::Draining,
-        ws::{CloseFrame, Message, WebSocket, close_code, options::Options},
+        ws::{CloseFrame, DeadPeer, Message, WebSocket, close_code, options::Options},
     };
 
     type Client = WebSocketStream<DuplexStream>;
@@ -451,5 +496,13 @@ mod tests {
         assert!(size <= 512, "{size}");
         let options = Options::default();
         assert_eq!(options.config.read_buffer_size, 4096);
+    }
+
+    #[tokio::test]
+    async fn to_fail_takes_little_room_in_a_handler() {
+        let (_client, mut server) = pair(None).await;
+        let error = axum::Error::new(DeadPeer);
+        let size = size_of_val(&server.fail(&error));
+        assert!(size <= 256, "{size}");
     }
 }

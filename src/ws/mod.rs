@@ -79,6 +79,7 @@
 //! | `max_write_buffer_size` too small | panics in the task | is raised |
 //! | source of an error | tungstenite 0.29 | tungstenite 0.30 |
 //! | [`heartbeat`](WebSocketUpgrade::heartbeat) | – | a ping to who is silent, an end to who is dead |
+//! | a peer's error | the connection is closed | a close frame with its code goes first, and [`WebSocket::fail`] lets the peer read it |
 //! | drain | – | a goodbye, see [`drain_by_handler`](WebSocketUpgrade::drain_by_handler) |
 //!
 //! As with axum's, a route needs `any(..)` for WebSockets over HTTP/2; with the layer around the
@@ -110,6 +111,7 @@
 pub mod close_code;
 mod connection;
 mod extract;
+mod failing;
 mod heartbeat;
 mod message;
 mod options;

@@ -18,6 +18,11 @@ impl Options {
         // The engine panics otherwise.
         let least = self.config.write_buffer_size.saturating_add(1);
         self.config.max_write_buffer_size = self.config.max_write_buffer_size.max(least);
+        // A frame that is more than a message may be is known by its head, and not kept until it is whole.
+        if let Some(message) = self.config.max_message_size {
+            let frame = self.config.max_frame_size.unwrap_or(message);
+            self.config.max_frame_size = Some(frame.min(message));
+        }
         let draining = (!self.is_drained_by_handler).then(|| io.draining());
         let connection = Connection::new(io, protocol, self.config, self.heartbeat, draining);
         WebSocket::new(connection)

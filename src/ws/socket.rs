@@ -12,13 +12,19 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use http::HeaderValue;
 
-use super::{connection::Connection, message::Message};
+use super::{
+    connection::Connection,
+    failing,
+    message::{CloseFrame, Message},
+};
 use crate::lifetime::Draining;
 
 /// A stream and a sink of messages, by [`WebSocketUpgrade::on_upgrade`](super::WebSocketUpgrade::on_upgrade).
 ///
 /// Pings are answered and closings are acknowledged by themselves, while it is read; so are the
-/// heartbeat and the goodbye of a drain. Dropping it closes the connection without a goodbye.
+/// heartbeat and the goodbye of a drain. Who breaks the protocol is told so by a close frame. Dropping it
+/// closes the connection without a goodbye; [`close_with`](Self::close_with) says one first, and lets the
+/// peer read it.
 ///
 /// As a `Stream` and a `Sink` it can be split to be read and written by two tasks.
 ///
@@ -53,6 +59,9 @@ impl WebSocket {
     /// answer a [`Heartbeat`](super::Heartbeat), see [`DeadPeer`](super::DeadPeer). The source is
     /// otherwise an `Error` of the crate tungstenite. It is the last item.
     ///
+    /// Where it is the peer's error, a close frame with the code that [`fail`](Self::fail) tells of was sent
+    /// by then, as far as there was room for it, and nothing can be sent after it.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
@@ -74,6 +83,90 @@ impl WebSocket {
         poll_fn(|cx| this.as_mut().poll_ready(cx)).await?;
         this.as_mut().start_send(message)?;
         poll_fn(|cx| this.as_mut().poll_flush(cx)).await
+    }
+
+    /// Closes the connection of a peer that made an error, so that it gets to read why
+    /// ([RFC 6455 section 7.1.7](https://www.rfc-editor.org/rfc/rfc6455.html#section-7.1.7)).
+    ///
+    /// It is for the errors of [`recv`](Self::recv) and of [`Message::to_text`], and sends the code of the
+    /// first that fits, if no close frame was sent before:
+    ///
+    /// 1. none where the connection was lost, or the peer given up: it returns at once;
+    /// 2. [`SIZE`](super::close_code::SIZE), 1009, if a message or a frame is too large;
+    /// 3. [`INVALID`](super::close_code::INVALID), 1007, if a text, or the reason of a close, is not UTF-8;
+    /// 4. [`PROTOCOL`](super::close_code::PROTOCOL), 1002, for all else that breaks the protocol;
+    /// 5. [`ERROR`](super::close_code::ERROR), 1011, for an error of another source.
+    ///
+    /// It then goes on as [`close_with`](Self::close_with), which is also for codes of your own. The
+    /// errors of `recv` have sent theirs already, as far as there was room, so that a handler may also
+    /// just return. This is for a peer that is still sending: closed then, the connection would be reset, and the
+    /// close frame perhaps lost.
+    ///
+    /// A socket that was split is put together again by `reunite`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`close_with`](Self::close_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_upgrade::ws::{Message, WebSocket};
+    ///
+    /// async fn listen(mut socket: WebSocket) {
+    ///     while let Some(message) = socket.recv().await {
+    ///         match message {
+    ///             Ok(message) => println!("{message:?}"),
+    ///             Err(error) => return socket.fail(&error).await,
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = listen;
+    /// ```
+    pub async fn fail(&mut self, error: &Error) {
+        if let Some(frame) = failing::told_of(error) {
+            self.close_with(frame).await;
+        }
+    }
+
+    /// Closes the connection, so that the peer gets to read all that was sent, and this.
+    ///
+    /// 1. The close frame is sent, unless one was sent before, by the handler, by a drain, or in answer to the
+    ///    peer's. A reason of more than 123 bytes is cut.
+    /// 2. Our half of the connection is ended.
+    /// 3. What the peer still sends is read and thrown away, until it has ended its half too.
+    ///
+    /// All of that may take ten seconds. It ends sooner where the connection is lost, and where a clock
+    /// of the layer or the deadline of its [`Drain`](crate::Drain) closes it. Nothing is kept of what
+    /// is thrown away, however much that is.
+    ///
+    /// Nothing can be received or sent afterwards; the connection itself is closed when the socket is
+    /// dropped. Who wants what the peer sends until it answers sends a [`Message::Close`], and
+    /// receives on.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, another call goes on from there, with ten seconds more, and
+    /// dropping the socket closes the connection as always.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_upgrade::ws::{CloseFrame, Message, WebSocket, close_code};
+    ///
+    /// async fn numbers(mut socket: WebSocket) {
+    ///     while let Some(Ok(message)) = socket.recv().await {
+    ///         if message.to_text().is_ok_and(|text| text.parse::<u64>().is_err()) {
+    ///             let (code, reason) = (close_code::POLICY, "not a number".into());
+    ///             return socket.close_with(CloseFrame { code, reason }).await;
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = numbers;
+    /// ```
+    pub async fn close_with(&mut self, frame: CloseFrame) {
+        // Boxed, for a handler's task has room for it for as long as it lives.
+        Box::pin(failing::linger(&mut self.0, frame)).await;
     }
 
     /// Returns the subprotocol that was selected, if there is one.

@@ -79,7 +79,7 @@ impl<F> WebSocketUpgrade<F> {
         self
     }
 
-    /// Sets how large a frame of a message may be, 16 MiB by default.
+    /// Sets how large a frame of a message may be, 16 MiB by default, and never more than a message may be.
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.options.config.max_frame_size = Some(bytes);
         self

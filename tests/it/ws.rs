@@ -3,9 +3,11 @@
 
 mod drop_in;
 mod extraction;
+mod failing;
 mod goodbyes;
 mod heartbeat;
 mod limits;
+mod lingering;
 mod peers;
 mod subprotocols;
 

@@ -197,6 +197,31 @@ async fn a_peer_that_takes_nothing_is_dead_too() {
     drop(client);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_arrived_while_nobody_read_is_a_sign_of_life() {
+    // Also where the ping is still to be sent, and its deadline passed meanwhile.
+    let (send, mut receive) = unbounded_channel();
+    let handler = async move |upgrade: WebSocketUpgrade| {
+        upgrade
+            .heartbeat(heartbeat())
+            .on_upgrade(async move |mut socket| {
+                // More than the connection in memory takes.
+                let large = Message::binary(vec![0; 100_000]);
+                assert!(timeout(DEADLINE, socket.send(large)).await.is_err());
+                assert!(timeout(EVERY - DEADLINE / 2, socket.recv()).await.is_err());
+                sleep(DEADLINE * 2).await;
+                drop(send.send(socket.recv().await));
+            })
+    };
+    let app = Router::new().route("/", any(handler)).layer(layer());
+    let mut client = open_on(app).await;
+    sleep(EVERY + DEADLINE * 3 / 2).await;
+    let here = tungstenite::Message::text("here");
+    client.send(here).await.unwrap();
+    let message = soon(receive.recv()).await.unwrap().unwrap();
+    assert_eq!(message.unwrap(), Message::text("here"));
+}
+
 #[test]
 #[should_panic(expected = "a heartbeat needs an interval")]
 fn a_heartbeat_without_an_interval_is_a_bug() {

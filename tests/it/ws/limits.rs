@@ -53,6 +53,25 @@ async fn a_message_is_as_large_as_is_allowed_and_no_larger() {
 }
 
 #[tokio::test]
+async fn a_frame_that_is_too_large_for_a_message_is_refused_by_its_head() {
+    // However large a frame may be, and whether its limit or the message's is set first.
+    let sets: [fn(WebSocketUpgrade) -> WebSocketUpgrade; 2] = [
+        |upgrade| upgrade.max_message_size(1 << 20),
+        |upgrade| upgrade.max_message_size(1 << 20).max_frame_size(8 << 20),
+    ];
+    for set in sets {
+        let handler = async move |upgrade: WebSocketUpgrade| set(upgrade).on_upgrade(super::echo);
+        let app = Router::new().route("/", any(handler));
+        let sent = TestOffer::websocket("/").send(app).await.unwrap();
+        let mut client = Client::over(sent.into_client());
+        // Two mebibytes, of which nothing is sent.
+        client.send(b"\x82\xff\0\0\0\0\0\x20\0\0mask").await;
+        let told = client.read_to_end().await;
+        assert!(matches!(*told, [0x88, _, 0x03, 0xf1, ..]), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_larger_than_the_buffer_is_read_whole() {
     // `read_buffer_size` is no limit, however small.
     for size in [0, 1, 4096] {
@@ -105,7 +124,8 @@ async fn unmasked_frames_are_an_error_unless_they_are_allowed() {
         if allowed {
             client.expect(b"\x81\x05hello").await;
         } else {
-            client.expect_end().await;
+            let told = client.read_to_end().await;
+            assert!(matches!(*told, [0x88, _, 0x03, 0xea, ..]), "{told:?}");
         }
     }
 }
