@@ -77,9 +77,9 @@ impl Limit {
     /// refused with 429.
     ///
     /// `key` sees the head of the request and what layers further out left in its extensions.
-    /// [`forwarded_for`](super::forwarded_for), [`peer_ip`](super::peer_ip) and, for axum,
-    /// [`client_ip`](crate::axum::client_ip) give addresses. Where they give `None`, that is a key like any other: all clients whose address is not
-    /// known share one count.
+    /// [`forwarded_for`](super::forwarded_for), [`peer_ip`](super::peer_ip) and, for axum, `axum::client_ip`
+    /// give addresses. Where they give `None`, that is a key like any other: all clients whose address is
+    /// not known share one count.
     ///
     /// What is kept for a key is gone with its last connection.
     pub fn per_key<K, F>(max: u32, key: F) -> Self
