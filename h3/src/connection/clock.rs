@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 use tokio_quiche::{quic::QuicheConnection, quiche::Shutdown};
 
 use super::Connection;
@@ -15,7 +15,7 @@ use crate::{app::App, code, fault::Fault, settings::Settings};
 pub(super) struct Clock {
     /// Between two ticks while all goes well.
     calm: Duration,
-    every: Duration,
+    due: Instant,
     /// Made when it is first waited for, in the runtime of the connection.
     next: Option<Pin<Box<Sleep>>>,
     asked: Instant,
@@ -24,22 +24,31 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(settings: &Settings) -> Self {
-        let calm = settings.tick();
+        let (calm, now) = (settings.tick(), Instant::now());
         Self {
             calm,
-            every: calm,
+            due: now + calm,
             next: None,
-            asked: Instant::now(),
+            asked: now,
             idle_since: None,
         }
     }
 
-    /// Ticks more often from now on: there is somebody to wait for.
+    pub(super) fn is_due(&self) -> bool {
+        self.due <= Instant::now()
+    }
+
+    /// Ticks sooner: there is somebody to wait for.
     pub(super) fn hurry(&mut self) {
-        if self.every > HURRIED {
-            self.every = HURRIED;
-            self.next = None;
+        let soon = Instant::now() + HURRIED;
+        if soon < self.due {
+            self.set(soon);
         }
+    }
+
+    fn set(&mut self, due: Instant) {
+        self.due = due;
+        self.next = None;
     }
 
     pub(super) const fn is_idle_since(&mut self, since: Option<Instant>) {
@@ -48,18 +57,17 @@ impl Clock {
 
     /// Waits for the next tick. It may be dropped and called again.
     pub(super) async fn tick(&mut self) {
-        let every = self.every;
-        self.next
-            .get_or_insert_with(|| Box::pin(sleep(every)))
-            .as_mut()
-            .await;
-        self.next = None;
+        let due = self.due;
+        let next = self
+            .next
+            .get_or_insert_with(|| Box::pin(sleep_until(due.into())));
+        next.as_mut().await;
     }
 }
 
 impl<A: App> Connection<A> {
     pub(super) fn on_tick(&mut self, quic: &mut QuicheConnection) {
-        self.clock.every = self.clock.calm;
+        self.clock.set(Instant::now() + self.clock.calm);
         if self.clock.asked.elapsed() >= self.clock.calm {
             self.clock.asked = Instant::now();
             // A client that is there answers, and so is not silent for as long as its tunnels may be.

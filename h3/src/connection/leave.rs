@@ -46,26 +46,29 @@ impl Leaving {
     }
 
     /// Waits for another order. It may be dropped and called again.
-    pub(super) async fn order(&mut self) -> Order {
+    pub(super) async fn order(&mut self) {
         if self.is_closed {
             return pending().await;
         }
+        let has_begun = self.has_begun();
         let is_new = |order: &Order| match order {
             Order::Serve => false,
-            Order::Leave => self.begun.is_none(),
+            Order::Leave => !has_begun,
             Order::Close => true,
         };
-        match self.orders.wait_for(is_new).await {
-            Ok(order) => *order,
-            // Without a server there is nobody to wait for.
-            Err(_) => Order::Close,
-        }
+        // Without a server there is nobody to wait for.
+        let _ = self.orders.wait_for(is_new).await;
     }
 
-    pub(super) fn obey(&mut self, order: Order, quic: &mut QuicheConnection) {
+    pub(super) fn obey(&mut self, quic: &mut QuicheConnection) {
+        let order = match self.orders.has_changed() {
+            Ok(_) => *self.orders.borrow(),
+            Err(_) => Order::Close,
+        };
         match order {
             Order::Serve => {}
             Order::Leave => self.begin(),
+            Order::Close if self.is_closed => {}
             Order::Close => {
                 self.is_closed = true;
                 close(quic, code::NO_ERROR, "");

@@ -143,15 +143,13 @@ impl<A: App> ApplicationOverQuic for Connection<A> {
         self.http.is_some()
     }
 
-    async fn wait_for_data(&mut self, quic: &mut QuicheConnection) -> QuicResult<()> {
+    async fn wait_for_data(&mut self, _: &mut QuicheConnection) -> QuicResult<()> {
+        // What there is to do is done by `process_writes`, which is called also while packets do not cease.
         tokio::select! {
-            biased;
-            order = self.leaving.order() => self.leaving.obey(order, quic),
+            () = self.leaving.order() => {}
+            () = self.clock.tick() => {}
             // There is a bell of our own, so it is never the last.
-            Some(id) = self.rung.recv() => {
-                self.woken.push_back(id);
-            }
-            () = self.clock.tick() => self.on_tick(quic),
+            Some(id) = self.rung.recv() => self.woken.push_back(id),
         }
         Ok(())
     }
@@ -164,6 +162,10 @@ impl<A: App> ApplicationOverQuic for Connection<A> {
     }
 
     fn process_writes(&mut self, quic: &mut QuicheConnection) -> QuicResult<()> {
+        self.leaving.obey(quic);
+        if self.clock.is_due() {
+            self.on_tick(quic);
+        }
         self.carry(quic);
         self.leave(quic);
         self.bury(quic);
