@@ -1,6 +1,7 @@
 //! `Server`: HTTP/3 for any Tower service.
 
 use std::{
+    fs::File,
     future::pending,
     io,
     net::{SocketAddr, UdpSocket},
@@ -230,6 +231,12 @@ impl Server {
     }
 
     fn listen(self) -> io::Result<Incoming> {
+        for path in [&self.certificate, &self.key] {
+            // TLS tells no more than that it failed.
+            File::open(path).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
+        }
         let no_text = || io::Error::new(io::ErrorKind::InvalidInput, "a path that is not UTF-8");
         let certificate = TlsCertificatePaths {
             cert: self.certificate.to_str().ok_or_else(no_text)?,
@@ -238,7 +245,14 @@ impl Server {
         };
         let hooks = Hooks::default();
         let params = ConnectionParams::new_server(self.settings.quic(), certificate, hooks);
-        let listeners = tokio_quiche::listen([self.socket], params, DefaultMetrics)?;
+        let listeners = tokio_quiche::listen([self.socket], params, DefaultMetrics);
+        let listeners = listeners.map_err(|error| {
+            let (certificate, key) = (self.certificate.display(), self.key.display());
+            let why = format!(
+                "cannot listen: {error}; {certificate} and {key} must be a certificate of PEM and its key"
+            );
+            io::Error::new(error.kind(), why)
+        })?;
         let first = listeners.into_iter().next();
         let first = first.ok_or_else(|| io::Error::other("there is nothing to listen on"))?;
         Ok(first.into_inner())

@@ -19,6 +19,7 @@ mod http3;
 mod hyperium;
 mod requests;
 mod server;
+mod start;
 mod tunnels;
 mod wire;
 
